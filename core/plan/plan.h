@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * plan: from settings to a proven plan, and what a person does with it. Settings are what the command line, the
+ * explorer and a session file say alike; the planner turns them into a plan and keeps what a later request can use
+ * again; a plan can be explained, written, read, re-priced and compared; a session is a log of commands over settings.
+ */
+#ifndef SC_PLAN_H
+#define SC_PLAN_H
+
+#include "cost/cost.h"
+#include "solve/solve.h"
+
+/* ---- settings -------------------------------------------------------------------------------------- */
+
+/* A list of texts; owned by its settings. */
+struct sc_texts {
+    int count;
+    char **at;
+};
+
+/* Everything that decides a plan, as a person says it. Text fields are owned; empty or 0 means the default. */
+struct sc_settings {
+    char *model, *cluster, *mesh; /* file; file or preset; "2x4" or "" (try all) */
+    int64_t devices, batch, microbatches, sequence;
+    enum sc_mode mode;
+    struct sc_texts sets;         /* "NAME=VALUE" */
+    double memory_gib;
+    bool has_precision;
+    enum sc_dtype precision;
+    enum sc_remat remat;
+    enum sc_solver solver;
+    double time_limit, gap;
+    struct sc_texts pins;         /* "GLOB=STRATEGY", later ones win */
+    char *formulas;               /* "" : the cluster's own, or native */
+    enum sc_uneven uneven;
+    bool no_reduce_scatter, no_shard_state, no_compute;
+    int64_t max_axes;             /* of logical meshes that are tried; default 2 */
+    char *plan, *out;
+    bool quiet, json;
+};
+void sc_settings_init(struct sc_settings *settings);
+void sc_settings_free(struct sc_settings *settings);
+bool sc_settings_copy(struct sc_settings *to, const struct sc_settings *from);
+uint64_t sc_settings_hash(const struct sc_settings *settings); /* of what decides a plan */
+
+/* The options of every command, in one table: --NAME on the command line, `set NAME VALUE` in a session. */
+struct sc_option {
+    const char *name, *argument, *help; /* argument NULL: a flag ("on"/"off" in `set`) */
+    bool repeats;                       /* appends */
+    bool saved;                         /* decides the plan: part of a session; others are of one run */
+    enum sc_status (*set)(struct sc_settings *settings, const char *value, struct sc_error *err);
+    void (*get)(const struct sc_settings *settings, struct sc_str *out); /* the value as text; "" for the default */
+    const char *choices;                /* "train|prefill|decode", for completion; NULL: free text */
+};
+const struct sc_option *sc_option_find(const char *name);
+const struct sc_option *sc_option_at(size_t index); /* NULL past the end */
+/* `value` NULL for a flag that is given. An unknown name is refused with the nearest. */
+enum sc_status sc_settings_set(struct sc_settings *settings, const char *name, const char *value,
+                               struct sc_error *err);
+
+/* ---- planning -------------------------------------------------------------------------------------- */
+
+enum sc_pin_state { SC_PIN_OBEYED, SC_PIN_NO_OP, SC_PIN_NO_STRATEGY, SC_PIN_CONFLICT, SC_PIN_OVERRIDDEN };
+const char *sc_pin_state_name(enum sc_pin_state state); /* "obeyed", "matches no op", … */
+
+struct sc_pin_status {
+    const char *glob, *strategy;
+    enum sc_pin_state state;
+    int ops;              /* ops that the glob matches and that have the strategy */
+    const char *example;  /* NO_STRATEGY: an op that has no such strategy; else NULL */
+};
+
+/* Seconds of an iteration by what they are spent on. They sum to the objective. */
+struct sc_parts {
+    double compute, optimizer, all_reduce, reduce_scatter, all_gather, all_to_all, permute; /* of ops and gradients */
+    double resharding;                                                                      /* layout changes */
+    double cross_mesh, bubble;
+    double terms; /* all cost terms together; `term` has each */
+};
+
+/* A plan: immutable, shared by reference count. */
+struct sc_plan {
+    struct sc_settings settings; /* as asked */
+    const struct sc_graph *graph;
+    const struct sc_cluster *cluster;
+    const struct sc_costs *costs;     /* holds the mesh and the strategies */
+    uint64_t revision;                /* of the session that asked; 0 outside one */
+    enum sc_solve_status status;
+    const int *choice;                /* a node of costs; NULL when there is no plan */
+    double objective_s, bound_s, gap, solve_s, total_s;
+    double iteration_s;               /* = objective_s on one stage */
+    double flops_per_device;          /* FLOP/s reached a device: model FLOPs (with backward and, as counted by Alpa, recomputation) over time */
+    struct sc_parts parts;
+    const double *term_s;             /* a term of costs->options.terms */
+    struct sc_memory memory;          /* a device, summed over nodes; working is the largest */
+    double peak_bytes;                /* largest usage over time, from the checker */
+    /* Δ of every choice of every node: objective were it forced, minus objective. `exact[node]` tells whether it is
+     * exact; else a proven lower bound. NULL when not computed. */
+    double *const *delta;
+    const bool *delta_exact;
+    int pin_count;
+    const struct sc_pin_status *pins;
+    const bool *pinned;               /* an op */
+    /* INFEASIBLE: a smallest set of constraints that cannot hold together, in words ("pin …", "memory 16 GiB"). */
+    int conflict_count;
+    const char *const *conflicts;
+    int warning_count;
+    const char *const *warnings;
+    const struct sc_solution *solution;
+};
+void sc_plan_free(struct sc_plan *plan);
+struct sc_plan *sc_plan_share(const struct sc_plan *plan);
+
+/* The sc_problem of cost tables; node i of one is node i of the other. Pins are not in it. */
+enum sc_status sc_plan_problem(const struct sc_costs *costs, struct sc_problem **out, struct sc_error *err);
+
+/* Loads what settings name and plans. Keeps models, clusters, cost tables, problems and the last plan of each mesh for
+ * later requests. Used by one thread at a time. */
+struct sc_planner;
+struct sc_planner *sc_planner_new(const char *data_dir); /* where presets live: DIR/clusters, DIR/models; NULL: found */
+void sc_planner_free(struct sc_planner *planner);
+struct sc_plan_request {
+    const struct sc_settings *settings;
+    uint64_t revision;
+    bool deltas;                 /* also Δ of every choice */
+    struct sc_cancel *cancel;
+    struct sc_progress *progress;
+};
+/* SC_OK with a plan, also when infeasible or timed out without one (see plan->status). */
+enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_request *request,
+                               struct sc_plan **out, struct sc_error *err);
+/* Just the graph and cluster: for the first paint. */
+enum sc_status sc_planner_load(struct sc_planner *planner, const struct sc_settings *settings,
+                               struct sc_graph **graph, struct sc_cluster **cluster, struct sc_error *err);
+/* Make the Δ of one node exact, by solving with each choice forced where it is only a bound. Writes
+ * choices-many values (+inf: impossible). */
+enum sc_status sc_planner_exact_delta(struct sc_planner *planner, const struct sc_plan *plan, int node, double *delta,
+                                      bool *exact, struct sc_cancel *cancel, struct sc_error *err);
+
+/* ---- reading a plan -------------------------------------------------------------------------------- */
+
+/* Items of an op in a plan: its node, and the edges that end at it (`incoming`) or begin at it through a fan-out. */
+struct sc_op_cost {
+    double compute_s, collective_s, resharding_s, term_s, total_s; /* an iteration */
+    struct sc_memory memory;
+};
+struct sc_op_cost sc_plan_op_cost(const struct sc_plan *plan, int op);
+/* The strategy of an op as text; "" without a plan. */
+void sc_plan_op_strategy(const struct sc_plan *plan, int op, char *out, size_t size);
+
+/* One candidate of an op, for the candidates view and `explain`. */
+struct sc_candidate {
+    int choice;
+    char strategy[64];
+    bool chosen, pinned, exact;
+    double delta_s;   /* of the whole objective; +inf: impossible */
+    double compute_s, collective_s, term_s, memory_bytes; /* of the op itself, an iteration */
+};
+/* All candidates, best Δ first. Caller frees with sc_free. */
+enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
+                                  struct sc_error *err);
+/* Why the op is sharded as it is, against its best alternative (or `choice` when >= 0): what it pays and saves, and
+ * where. Sentences, one a line. */
+enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_str *out, struct sc_error *err);
+
+/* JSON (`solve --json`, `--out`, `explain --json`) and text for people. */
+enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out, struct sc_error *err);
+enum sc_status sc_plan_write_text(const struct sc_plan *plan, bool all_ops, struct sc_str *out, struct sc_error *err);
+enum sc_status sc_plan_explain(const struct sc_plan *plan, int op, bool json, struct sc_str *out,
+                               struct sc_error *err);
+
+/* A plan file: its settings and the strategy of every op, to price, compare and start from. */
+struct sc_plan_file;
+enum sc_status sc_plan_file_load(const char *path, struct sc_plan_file **out, struct sc_error *err);
+void sc_plan_file_free(struct sc_plan_file *file);
+const struct sc_settings *sc_plan_file_settings(const struct sc_plan_file *file);
+/* Price the file's strategies under `settings` (its own, changed by options): a plan whose ops are all fixed. */
+enum sc_status sc_plan_file_price(struct sc_planner *planner, const struct sc_plan_file *file,
+                                  const struct sc_settings *settings, struct sc_plan **out, struct sc_error *err);
+/* What differs: objective by part, ops, settings. */
+enum sc_status sc_plan_diff(const struct sc_plan *a, const struct sc_plan *b, bool json, struct sc_str *out,
+                            struct sc_error *err);
+
+/* ---- session --------------------------------------------------------------------------------------- */
+
+/* What changes a session: X(name, arguments, help). Everything here can be undone and is saved. */
+struct sc_verb {
+    const char *name, *arguments, *help;
+};
+const struct sc_verb *sc_session_verb_at(size_t index); /* NULL past the end: pin, unpin, set, reset, … */
+
+struct sc_session;
+enum sc_status sc_session_new(const struct sc_settings *settings, struct sc_session **out, struct sc_error *err);
+void sc_session_free(struct sc_session *session);
+/* The only function that changes a session: "pin GLOB STRATEGY", "unpin GLOB", "set NAME VALUE", "undo", "redo" … Also several,
+ * separated by ";", as one step. On failure nothing changed. */
+enum sc_status sc_session_apply(struct sc_session *session, const char *command, struct sc_error *err);
+const struct sc_settings *sc_session_settings(const struct sc_session *session);
+uint64_t sc_session_revision(const struct sc_session *session); /* grows with every change, undo included */
+uint64_t sc_session_hash(const struct sc_session *session);     /* of the state: undo restores it */
+bool sc_session_dirty(const struct sc_session *session);        /* changed since new, load or save */
+int sc_session_undo_depth(const struct sc_session *session);
+int sc_session_redo_depth(const struct sc_session *session);
+const char *sc_session_undo_text(const struct sc_session *session); /* command that undo takes back, or NULL */
+/* The session file: the log of commands over the settings it began with. */
+enum sc_status sc_session_save(struct sc_session *session, const char *path, struct sc_error *err);
+enum sc_status sc_session_load(const char *path, struct sc_session **out, struct sc_error *err);
+
+#endif

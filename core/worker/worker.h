@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * worker: plans on a thread of its own. One running job, one next job, one progress slot; a newer job cancels the
+ * running one. A job's input is a copy of a session's settings with its revision.
+ */
+#ifndef SC_WORKER_H
+#define SC_WORKER_H
+
+#include "plan/plan.h"
+
+struct sc_worker;
+struct sc_worker *sc_worker_new(const char *data_dir, struct sc_error *err); /* starts the thread */
+void sc_worker_free(struct sc_worker *worker);                               /* cancels, joins */
+/* A file descriptor that becomes readable when something was finished; poll it beside the terminal. */
+int sc_worker_fd(const struct sc_worker *worker);
+/* Plan these settings; replaces a job that waits, cancels the one that runs. */
+enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
+                                struct sc_error *err);
+/* Ask for exact Δ of a node of `plan`; dropped when a plan is submitted. */
+enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
+                                      struct sc_error *err);
+void sc_worker_cancel(struct sc_worker *worker); /* the running job: its best plan so far is its result */
+bool sc_worker_idle(struct sc_worker *worker);   /* nothing runs, waits or is unread */
+struct sc_progress_value sc_worker_progress(struct sc_worker *worker);
+
+/* The newest finished result; older ones are dropped. Clears the descriptor. */
+enum sc_result_kind { SC_RESULT_NONE, SC_RESULT_PLAN, SC_RESULT_DELTA, SC_RESULT_ERROR };
+struct sc_result {
+    enum sc_result_kind kind;
+    uint64_t revision;
+    struct sc_plan *plan;  /* PLAN: a reference that is the caller's; DELTA: the plan it belongs to, likewise */
+    int node, count;       /* DELTA */
+    double *delta;         /* DELTA: the caller frees with sc_free */
+    bool *exact;
+    struct sc_error error; /* ERROR */
+};
+struct sc_result sc_worker_take(struct sc_worker *worker);
+
+#endif
