@@ -114,10 +114,20 @@ struct sc_plan *sc_plan_share(const struct sc_plan *plan);
 /* The sc_problem of cost tables; node i of one is node i of the other. Pins are not in it. */
 enum sc_status sc_plan_problem(const struct sc_costs *costs, struct sc_problem **out, struct sc_error *err);
 
+/* Where models and clusters come from: importers (or a test) stand behind it, so that planning knows no file format.
+ * Functions return new references. */
+struct sc_source {
+    void *user;
+    enum sc_status (*model)(void *user, const struct sc_settings *settings, struct sc_graph **out,
+                            struct sc_error *err);
+    enum sc_status (*cluster)(void *user, const struct sc_settings *settings, struct sc_cluster **out,
+                              enum sc_formulas *formulas, struct sc_error *err);
+};
+
 /* Loads what settings name and plans. Keeps models, clusters, cost tables, problems and the last plan of each mesh for
- * later requests. Used by one thread at a time. */
+ * later requests. Used by one thread at a time. The source is borrowed and outlives the planner. */
 struct sc_planner;
-struct sc_planner *sc_planner_new(const char *data_dir); /* where presets live: DIR/clusters, DIR/models; NULL: found */
+struct sc_planner *sc_planner_new(const struct sc_source *source); /* import: sc_import_source */
 void sc_planner_free(struct sc_planner *planner);
 struct sc_plan_request {
     const struct sc_settings *settings;
@@ -160,7 +170,7 @@ struct sc_candidate {
 enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
                                   struct sc_error *err);
 /* Why the op is sharded as it is, against its best alternative (or `choice` when >= 0): what it pays and saves, and
- * where. Sentences, one a line. */
+ * where. Sentences, one a line. Solves the alternative: tens of milliseconds, so not on the interface thread. */
 enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_str *out, struct sc_error *err);
 
 /* JSON (`solve --json`, `--out`, `explain --json`) and text for people. */

@@ -63,6 +63,12 @@ void sc_problem_set_quantum(struct sc_problem_builder *b, double quantum); /* de
 /* The builder is left empty. */
 enum sc_status sc_problem_build(struct sc_problem_builder *b, struct sc_problem **out, struct sc_error *err);
 
+/* The same problem with other cost rows for some nodes and another limit: how pins and what-ifs are asked. Shares all
+ * the rest with `problem`. `costs[i]` has a value a choice of nodes[i] and is copied. */
+enum sc_status sc_problem_vary(const struct sc_problem *problem, int count, const int *nodes,
+                               const double *const *costs, double limit, struct sc_problem **out,
+                               struct sc_error *err);
+
 struct sc_problem *sc_problem_share(const struct sc_problem *problem);
 void sc_problem_free(struct sc_problem *problem); /* drops a reference */
 

@@ -9,7 +9,8 @@
 #include "plan/plan.h"
 
 struct sc_worker;
-struct sc_worker *sc_worker_new(const char *data_dir, struct sc_error *err); /* starts the thread */
+/* Starts the thread. The source is borrowed, is called on that thread alone, and outlives the worker. */
+struct sc_worker *sc_worker_new(const struct sc_source *source, struct sc_error *err);
 void sc_worker_free(struct sc_worker *worker);                               /* cancels, joins */
 /* A file descriptor that becomes readable when something was finished; poll it beside the terminal. */
 int sc_worker_fd(const struct sc_worker *worker);
@@ -30,6 +31,7 @@ struct sc_result {
     uint64_t revision;
     struct sc_plan *plan;  /* PLAN: a reference that is the caller's; DELTA: the plan it belongs to, likewise */
     int node, count;       /* DELTA */
+    char *why;             /* DELTA: sc_plan_why of the node's op against its best alternative; freed with sc_free */
     double *delta;         /* DELTA: the caller frees with sc_free */
     bool *exact;
     struct sc_error error; /* ERROR */
