@@ -142,10 +142,6 @@ enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_
 /* Just the graph and cluster: for the first paint. */
 enum sc_status sc_planner_load(struct sc_planner *planner, const struct sc_settings *settings,
                                struct sc_graph **graph, struct sc_cluster **cluster, struct sc_error *err);
-/* Make the Δ of one node exact, by solving with each choice forced where it is only a bound. Writes
- * choices-many values (+inf: impossible). */
-enum sc_status sc_planner_exact_delta(struct sc_planner *planner, const struct sc_plan *plan, int node, double *delta,
-                                      bool *exact, struct sc_cancel *cancel, struct sc_error *err);
 
 /* ---- reading a plan -------------------------------------------------------------------------------- */
 
@@ -169,6 +165,10 @@ struct sc_candidate {
 /* All candidates, best Δ first. Caller frees with sc_free. */
 enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
                                   struct sc_error *err);
+/* Make the Δ of one node exact, by solving with each choice forced where it is only a bound; a pin of the node itself
+ * gives way. Writes choices-many values (+inf: impossible; negative: better than the pin). */
+enum sc_status sc_plan_exact_delta(const struct sc_plan *plan, int node, double *delta, bool *exact,
+                                   struct sc_cancel *cancel, struct sc_error *err);
 /* Why the op is sharded as it is, against its best alternative (or `choice` when >= 0): what it pays and saves, and
  * where. Sentences, one a line. Solves the alternative: tens of milliseconds, so not on the interface thread. */
 enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_str *out, struct sc_error *err);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Every strategy of an op with the Δ of the whole objective were it forced, and the exact Δ by solving.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/internal.h"
+
+void sc_plan_op_strategy(const struct sc_plan *plan, int op, char *out, size_t size)
+{
+    int node = plan->costs->op_node[op];
+    if (plan->choice)
+        sc_strategy_format(plan->graph, op, &plan->costs->nodes[node].set->at[plan->choice[node]], out, size);
+    else if (size)
+        *out = '\0';
+}
+
+static int by_delta(const void *a, const void *b)
+{
+    const struct sc_candidate *x = a, *y = b;
+    if (x->delta_s != y->delta_s)
+        return x->delta_s < y->delta_s ? -1 : 1;
+    if (x->chosen != y->chosen)
+        return x->chosen ? -1 : 1;
+    return x->choice < y->choice ? -1 : x->choice > y->choice;
+}
+
+/* What the op itself pays under a choice: its node's items; neighbours are in Δ. */
+static void own_cost(const struct sc_costs *costs, int node, struct sc_candidate *candidate)
+{
+    struct sc_item items[SC_MAX_ITEMS];
+    int count = sc_costs_node_items(costs, node, candidate->choice, items);
+    for (int i = 0; i < count; i++) {
+        double seconds = items[i].seconds * plan_item_times(costs, &items[i]);
+        *(items[i].cause == SC_CAUSE_TERM ? &candidate->term_s
+          : items[i].collective           ? &candidate->collective_s
+                                          : &candidate->compute_s) += seconds;
+    }
+    struct sc_memory memory = sc_costs_node_memory(costs, node, candidate->choice);
+    candidate->memory_bytes =
+        memory.parameters + memory.gradients + memory.optimizer + memory.activations + memory.cache;
+}
+
+enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
+                                  struct sc_error *err)
+{
+    const struct sc_costs *costs = plan->costs;
+    int node = costs->op_node[op], choices = costs->nodes[node].set->count;
+    struct sc_candidate *candidates = sc_calloc((size_t)choices, sizeof *candidates);
+    if (!candidates)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for %d candidates", choices);
+    for (int c = 0; c < choices; c++) {
+        struct sc_candidate *candidate = &candidates[c];
+        candidate->choice = c;
+        sc_strategy_format(plan->graph, op, &costs->nodes[node].set->at[c], candidate->strategy,
+                           sizeof candidate->strategy);
+        candidate->chosen = plan->choice && plan->choice[node] == c;
+        candidate->pinned = candidate->chosen && plan->pinned[op];
+        candidate->delta_s = candidate->chosen ? 0 : plan->delta ? plan->delta[node][c] : 0;
+        candidate->exact = candidate->chosen || (plan->delta && plan->delta_exact[node]);
+        own_cost(costs, node, candidate);
+    }
+    qsort(candidates, (size_t)choices, sizeof *candidates, by_delta);
+    *out = candidates;
+    *count = choices;
+    return SC_OK;
+}
+
+enum sc_status plan_solve_forced(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+                                 struct sc_solution **out, struct sc_error *err)
+{
+    const struct plan_full *full = plan_full(plan);
+    int choices = full->base->choices[node];
+    double *row = sc_calloc((size_t)choices, sizeof *row);
+    if (!row)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a candidate");
+    for (int c = 0; c < choices; c++)
+        row[c] = choice < 0 || c == choice ? full->base->cost[node][c] : INFINITY;
+    const double *rows[] = {row};
+    struct sc_problem *problem = NULL;
+    enum sc_status status = sc_problem_vary(full->pinned, 1, &node, rows, full->pinned->limit, &problem, err);
+    struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
+    options.cancel = cancel;
+    options.warm = plan->choice;
+    options.marginals = choice < 0;
+    if (status == SC_OK)
+        status = sc_solve(problem, &options, out, err);
+    sc_problem_free(problem);
+    sc_free(row);
+    return status;
+}
+
+/* Δ from a solution with the choice forced: exact when solved to the end, else its bound. */
+static void take_delta(const struct sc_plan *plan, const struct sc_solution *solution, double *delta, bool *exact)
+{
+    bool ended = solution->status == SC_SOLVED_OPTIMAL || solution->status == SC_SOLVED_INFEASIBLE;
+    double value = ended ? solution->cost : solution->bound;
+    *delta = solution->status == SC_SOLVED_INFEASIBLE ? INFINITY : fmax(*delta, value - plan->objective_s);
+    *exact = ended && plan->status == SC_SOLVED_OPTIMAL;
+}
+
+enum sc_status sc_plan_exact_delta(const struct sc_plan *plan, int node, double *delta, bool *exact,
+                                   struct sc_cancel *cancel, struct sc_error *err)
+{
+    const struct plan_full *full = plan_full(plan);
+    int choices = plan->costs->nodes[node].set->count;
+    bool forced = full->forced && full->forced[node];
+    if (!plan->choice)
+        return sc_fail(err, SC_NOT_FOUND, "there is no plan to compare candidates with");
+    for (int c = 0; c < choices; c++) {
+        delta[c] = plan->delta && !forced ? plan->delta[node][c] : -INFINITY;
+        exact[c] = plan->delta && !forced && plan->delta_exact[node];
+    }
+    /* A pin hides its op's other choices: ask again with this one op free. */
+    if (forced || !plan->delta) {
+        struct sc_solution *free_one = NULL;
+        enum sc_status status = plan_solve_forced(plan, node, -1, cancel, &free_one, err);
+        if (status != SC_OK)
+            return status;
+        for (int c = 0; free_one->marginal && c < choices; c++) {
+            delta[c] = free_one->marginal[node][c] - plan->objective_s;
+            exact[c] = free_one->marginals_exact && free_one->status == SC_SOLVED_OPTIMAL &&
+                       plan->status == SC_SOLVED_OPTIMAL;
+        }
+        sc_solution_free(free_one);
+    }
+    for (int c = 0; c < choices; c++) {
+        if (c == plan->choice[node]) {
+            delta[c] = 0;
+            exact[c] = true;
+        }
+        if (exact[c] || delta[c] == INFINITY || sc_cancelled(cancel))
+            continue;
+        struct sc_solution *solution = NULL;
+        enum sc_status status = plan_solve_forced(plan, node, c, cancel, &solution, err);
+        if (status != SC_OK)
+            return status;
+        take_delta(plan, solution, &delta[c], &exact[c]);
+        sc_solution_free(solution);
+    }
+    return SC_OK;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to plan/: what the files of this folder share.
+ */
+#ifndef SC_PLAN_INTERNAL_H
+#define SC_PLAN_INTERNAL_H
+
+#include "plan/plan.h"
+
+/* A plan with what its public face hides: one arena, the problem it was solved as, a reference count. */
+struct plan_full {
+    struct sc_plan plan; /* first: a struct sc_plan * is a struct plan_full * */
+    struct sc_arena *arena;
+    struct sc_problem *base;   /* without pins */
+    struct sc_problem *pinned; /* with them */
+    int **forced;              /* a node: the choices pins allow it, ended by -1; NULL: all */
+    struct sc_op_cost *op_cost; /* an op; NULL without a plan */
+    _Atomic int references;
+};
+static inline struct plan_full *plan_full(const struct sc_plan *plan)
+{
+    return (struct plan_full *)(uintptr_t)plan;
+}
+
+/* ---- pins.c ---- */
+
+/* What pins mean on given cost tables. Lives in an arena. */
+struct plan_pins {
+    int count;
+    struct sc_pin_status *status; /* in the order of the settings */
+    int *winner;                  /* an op: the pin that decides it, or -1 */
+    int **allowed;                /* a node: choices, ended by -1; NULL: all */
+    int applied;                  /* pins that decide at least one op */
+};
+enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_settings *settings,
+                              struct plan_pins *out, struct sc_error *err);
+/* The problem with those pins of `pins` for which use[pin] holds (NULL: all), and a limit. */
+enum sc_status plan_pins_apply(const struct sc_problem *base, const struct sc_costs *costs,
+                               const struct plan_pins *pins, const bool *use, double limit, struct sc_problem **out,
+                               struct sc_error *err);
+/* "GLOB" and "STRATEGY" of "GLOB=STRATEGY"; the strategy "free" takes an op back from earlier pins. */
+bool plan_pin_split(const char *pin, size_t *glob_length, const char **strategy);
+
+/* ---- conflict.c ---- */
+
+/* A smallest set (no member can be left out) of pins and the memory limit that has no plan, as texts in `arena`. Marks its
+ * pins' states. */
+enum sc_status plan_conflict(struct sc_arena *arena, const struct sc_problem *base, const struct sc_costs *costs,
+                             struct plan_pins *pins, struct sc_cancel *cancel, int *count, const char *const **texts,
+                             struct sc_error *err);
+
+/* ---- candidates.c ---- */
+
+/* Solve a plan's problem with a node's choice forced (its own pin gives way), or free when `choice` is -1 (then with
+ * min-marginals). */
+enum sc_status plan_solve_forced(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+                                 struct sc_solution **out, struct sc_error *err);
+
+/* ---- account.c ---- */
+
+/* Adds an item's seconds × times to parts; times is microbatches, or 1 once an iteration. */
+void plan_part_add(struct sc_parts *parts, double *term_s, const struct sc_item *item, double times);
+double plan_item_times(const struct sc_costs *costs, const struct sc_item *item);
+/* Fill parts, memory, rates of a plan whose choices are set. */
+enum sc_status plan_account(struct plan_full *full, struct sc_error *err);
+/* The node an edge is shown at: the parameter, the producer of a fanned-out tensor, or else the reader. */
+int plan_edge_owner(const struct sc_costs *costs, int edge);
+/* edges[first[node] … first[node + 1]) are the edges shown at a node. In `arena`. */
+struct plan_owned {
+    const int *first, *edges;
+};
+bool plan_owned_edges(struct sc_arena *arena, const struct sc_costs *costs, struct plan_owned *out);
+
+#endif

@@ -1,0 +1,563 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The planner: settings to a plan, keeping what a later request can use again. Three small caches, each keyed by the
+ * content that its value depends on and nothing else: graphs and clusters by the settings that load them, cost
+ * tables with their problem by (graph, cluster, mesh, cost options). A pin therefore rebuilds nothing: it varies the
+ * problem's costs and solves.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "plan/internal.h"
+
+enum { CACHE_SIZE = 12, MAX_SHAPES = 64 };
+
+struct cached_tables {
+    uint64_t key, used;
+    struct sc_costs *costs;
+    struct sc_problem *problem;
+    int *last; /* choices of the last plan on these tables, to warm the next solve; NULL */
+};
+
+struct sc_planner {
+    const struct sc_source *source;
+    uint64_t clock;
+    uint64_t graph_key, cluster_key;
+    struct sc_graph *graph;
+    struct sc_cluster *cluster;
+    enum sc_formulas formulas;
+    struct cached_tables tables[CACHE_SIZE];
+};
+
+struct sc_planner *sc_planner_new(const struct sc_source *source)
+{
+    struct sc_planner *planner = sc_alloc(sizeof *planner);
+    if (planner)
+        planner->source = source;
+    return planner;
+}
+
+static void drop_tables(struct cached_tables *tables)
+{
+    sc_costs_free(tables->costs);
+    sc_problem_free(tables->problem);
+    sc_free(tables->last);
+    *tables = (struct cached_tables){0};
+}
+
+void sc_planner_free(struct sc_planner *planner)
+{
+    if (!planner)
+        return;
+    for (int i = 0; i < CACHE_SIZE; i++)
+        drop_tables(&planner->tables[i]);
+    sc_graph_free(planner->graph);
+    sc_cluster_free(planner->cluster);
+    sc_free(planner);
+}
+
+/* ---- loading ---- */
+
+static uint64_t hash_int(uint64_t hash, int64_t value)
+{
+    return sc_hash_u64(hash, (uint64_t)value);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    return sc_hash_text(hash, text ? text : "");
+}
+
+static uint64_t graph_key(const struct sc_settings *s)
+{
+    uint64_t key = hash_text(1, s->model);
+    key = hash_int(hash_int(hash_int(key, s->batch), s->microbatches), s->sequence);
+    key = hash_int(hash_int(key, s->mode), s->has_precision ? (int64_t)s->precision : -1);
+    for (int i = 0; i < s->sets.count; i++)
+        key = hash_text(key, s->sets.at[i]);
+    return key ? key : 1;
+}
+
+static uint64_t cluster_key(const struct sc_settings *s)
+{
+    uint64_t key = hash_text(hash_text(2, s->cluster), s->formulas);
+    return key ? key : 1;
+}
+
+static enum sc_status refresh(struct sc_planner *planner, const struct sc_settings *settings, struct sc_error *err)
+{
+    const struct sc_source *source = planner->source;
+    enum sc_status status = SC_OK;
+    if (planner->graph_key != graph_key(settings)) {
+        struct sc_graph *graph;
+        status = source->model(source->user, settings, &graph, err);
+        if (status != SC_OK)
+            return status;
+        sc_graph_free(planner->graph);
+        planner->graph = graph;
+        planner->graph_key = graph_key(settings);
+    }
+    if (planner->cluster_key != cluster_key(settings)) {
+        struct sc_cluster *cluster;
+        enum sc_formulas formulas = SC_FORMULAS_NATIVE;
+        status = source->cluster(source->user, settings, &cluster, &formulas, err);
+        if (status != SC_OK)
+            return status;
+        sc_cluster_free(planner->cluster);
+        planner->cluster = cluster;
+        planner->formulas = formulas;
+        planner->cluster_key = cluster_key(settings);
+    }
+    return SC_OK;
+}
+
+enum sc_status sc_planner_load(struct sc_planner *planner, const struct sc_settings *settings, struct sc_graph **graph,
+                               struct sc_cluster **cluster, struct sc_error *err)
+{
+    enum sc_status status = refresh(planner, settings, err);
+    if (status == SC_OK) {
+        *graph = sc_graph_share(planner->graph);
+        *cluster = sc_cluster_share(planner->cluster);
+    }
+    return status;
+}
+
+/* ---- meshes ---- */
+
+/* Hosts × devices a host for --devices N: a part of one host, or whole hosts. */
+static enum sc_status submesh(const struct sc_planner *planner, const struct sc_settings *settings, int *hosts,
+                              int *devices, struct sc_error *err)
+{
+    const struct sc_cluster *cluster = planner->cluster;
+    int64_t all = (int64_t)cluster->hosts * cluster->devices_per_host;
+    int64_t wanted = settings->devices ? settings->devices : all;
+    if (wanted > all)
+        return sc_fail(err, SC_USAGE, "--devices %lld: cluster %s has %lld", (long long)wanted, cluster->name,
+                       (long long)all);
+    if (wanted > cluster->devices_per_host && wanted % cluster->devices_per_host != 0)
+        return sc_fail(err, SC_USAGE, "--devices %lld: beyond one host take whole hosts, a multiple of %d",
+                       (long long)wanted, cluster->devices_per_host);
+    bool within = wanted <= cluster->devices_per_host;
+    *hosts = within ? 1 : (int)(wanted / cluster->devices_per_host);
+    *devices = within ? (int)wanted : cluster->devices_per_host;
+    return SC_OK;
+}
+
+static enum sc_status shapes_to_try(const struct sc_settings *settings, int devices, struct sc_axes *shapes, int *count,
+                                    struct sc_error *err)
+{
+    if (settings->mesh && *settings->mesh) {
+        if (!sc_axes_parse(settings->mesh, &shapes[0]))
+            return sc_fail(err, SC_USAGE, "--mesh %s: not a shape; for example 2x4", settings->mesh);
+        if (sc_axes_product(&shapes[0], 7u) != devices)
+            return sc_fail(err, SC_USAGE, "--mesh %s: has %d devices, but %d are asked for (--devices)",
+                           settings->mesh, sc_axes_product(&shapes[0], 7u), devices);
+        *count = 1;
+        return SC_OK;
+    }
+    *count = sc_mesh_shapes(devices, (int)settings->max_axes, shapes, MAX_SHAPES);
+    if (*count > MAX_SHAPES)
+        return sc_fail(err, SC_LIMIT, "%d devices have %d logical meshes of %d axes, more than %d; choose one by --mesh",
+                       devices, *count, (int)settings->max_axes, MAX_SHAPES);
+    return SC_OK;
+}
+
+/* ---- cost tables ---- */
+
+static struct sc_cost_options cost_options(const struct sc_settings *s)
+{
+    struct sc_cost_options options = SC_COST_OPTIONS_INIT;
+    options.mode = s->mode;
+    options.microbatches = s->microbatches ? (int)s->microbatches : 1;
+    options.remat = s->remat;
+    options.memory_bytes = s->memory_gib * 0x1p30;
+    options.uneven = s->uneven;
+    options.reduce_scatter = !s->no_reduce_scatter;
+    options.shard_state = !s->no_shard_state;
+    options.compute = !s->no_compute;
+    if (s->has_precision)
+        options.recipe = sc_recipe_of(s->precision);
+    return options;
+}
+
+static uint64_t tables_key(const struct sc_planner *planner, const struct sc_mesh *mesh,
+                           const struct sc_cost_options *o)
+{
+    uint64_t key = sc_hash_u64(sc_hash_u64(3, planner->graph->hash), planner->cluster->hash);
+    key = hash_int(hash_int(hash_int(key, mesh->hosts), mesh->devices), mesh->formulas);
+    key = hash_int(key, mesh->axes.count);
+    for (int a = 0; a < mesh->axes.count; a++)
+        key = hash_int(key, mesh->axes.size[a]);
+    key = hash_int(hash_int(hash_int(key, o->mode), o->microbatches), o->remat);
+    key = hash_int(hash_int(key, o->uneven), o->reduce_scatter * 4 + o->shard_state * 2 + o->compute);
+    key = sc_hash_bytes(key, &o->memory_bytes, sizeof o->memory_bytes);
+    key = sc_hash_bytes(key, &o->recipe.parameter, sizeof o->recipe.parameter);
+    return key ? key : 1;
+}
+
+static enum sc_status tables_of(struct sc_planner *planner, const struct sc_mesh *mesh,
+                                const struct sc_cost_options *options, struct sc_cancel *cancel,
+                                struct cached_tables **out, struct sc_error *err)
+{
+    uint64_t key = tables_key(planner, mesh, options);
+    struct cached_tables *oldest = &planner->tables[0];
+    for (int i = 0; i < CACHE_SIZE; i++) {
+        struct cached_tables *tables = &planner->tables[i];
+        if (tables->key == key) {
+            tables->used = ++planner->clock;
+            *out = tables;
+            return SC_OK;
+        }
+        if (tables->used < oldest->used)
+            oldest = tables;
+    }
+    struct cached_tables made = {.key = key, .used = ++planner->clock};
+    enum sc_status status = sc_costs_new(planner->graph, mesh, options, cancel, &made.costs, err);
+    if (status == SC_OK)
+        status = sc_plan_problem(made.costs, &made.problem, err);
+    if (status != SC_OK) {
+        drop_tables(&made);
+        return status;
+    }
+    drop_tables(oldest);
+    *oldest = made;
+    *out = oldest;
+    return SC_OK;
+}
+
+/* ---- one mesh ---- */
+
+struct attempt {
+    struct cached_tables *tables;
+    struct sc_arena *arena; /* of pins */
+    struct plan_pins pins;
+    struct sc_problem *problem; /* with pins */
+    struct sc_solution *solution;
+};
+
+static void attempt_free(struct attempt *attempt)
+{
+    sc_problem_free(attempt->problem);
+    sc_solution_free(attempt->solution);
+    sc_arena_free(attempt->arena);
+    *attempt = (struct attempt){0};
+}
+
+static enum sc_status solve_attempt(struct attempt *attempt, const struct sc_plan_request *request, bool marginals,
+                                    struct sc_error *err)
+{
+    struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
+    options.solver = request->settings->solver;
+    options.gap = request->settings->gap;
+    options.warm = attempt->tables->last;
+    options.marginals = marginals;
+    options.cancel = request->cancel;
+    options.progress = request->progress;
+    struct sc_solution *solution = NULL;
+    enum sc_status status = sc_solve(attempt->problem, &options, &solution, err);
+    if (status == SC_OK) {
+        sc_solution_free(attempt->solution);
+        attempt->solution = solution;
+    }
+    return status;
+}
+
+static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_request *request,
+                               const struct sc_mesh *mesh, bool marginals, struct attempt *out, struct sc_error *err)
+{
+    *out = (struct attempt){.arena = sc_arena_new()};
+    if (!out->arena)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    struct sc_cost_options options = cost_options(request->settings);
+    enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
+    if (status == SC_OK)
+        status = plan_pins_bind(out->arena, out->tables->costs, request->settings, &out->pins, err);
+    if (status == SC_OK)
+        status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
+                                 out->tables->problem->limit, &out->problem, err);
+    if (status == SC_OK)
+        status = solve_attempt(out, request, marginals, err);
+    return status;
+}
+
+/* Is `a` to be preferred? First the one that obeys more pins, then one with a plan, then the cheaper. Earlier wins ties. */
+static bool better(const struct attempt *a, const struct attempt *b)
+{
+    if (!b->solution)
+        return true;
+    if (a->pins.applied != b->pins.applied)
+        return a->pins.applied > b->pins.applied;
+    if (!a->solution->choices != !b->solution->choices)
+        return a->solution->choices != NULL;
+    return a->solution->cost < b->solution->cost;
+}
+
+/* ---- a plan from the best attempt ---- */
+
+static enum sc_status copy_deltas(struct plan_full *full, const struct sc_solution *solution, struct sc_error *err)
+{
+    struct sc_plan *plan = &full->plan;
+    if (!solution->marginal || !solution->choices)
+        return SC_OK;
+    int nodes = plan->costs->node_count;
+    double **delta = sc_arena_calloc(full->arena, (size_t)nodes + 1, sizeof *delta);
+    bool *exact = sc_arena_calloc(full->arena, (size_t)nodes + 1, sizeof *exact);
+    if (!delta || !exact)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for the differences of candidates");
+    for (int n = 0; n < nodes; n++) {
+        int choices = plan->costs->nodes[n].set->count;
+        delta[n] = sc_arena_calloc(full->arena, (size_t)choices, sizeof **delta);
+        if (!delta[n])
+            return sc_fail(err, SC_NO_MEMORY, "no memory for the differences of candidates");
+        for (int c = 0; c < choices; c++)
+            delta[n][c] = fmax(solution->marginal[n][c] - solution->cost, 0);
+        exact[n] = solution->marginals_exact && solution->status == SC_SOLVED_OPTIMAL;
+    }
+    plan->delta = delta;
+    plan->delta_exact = exact;
+    return SC_OK;
+}
+
+static enum sc_status copy_pins(struct plan_full *full, struct attempt *attempt, struct sc_error *err)
+{
+    struct sc_plan *plan = &full->plan;
+    struct sc_arena *arena = full->arena;
+    const struct sc_graph *graph = plan->graph;
+    int count = attempt->pins.count;
+    struct sc_pin_status *pins = sc_arena_calloc(arena, (size_t)count + 1, sizeof *pins);
+    bool *pinned = sc_arena_calloc(arena, (size_t)graph->op_count + 1, sizeof *pinned);
+    full->forced = sc_arena_calloc(arena, (size_t)plan->costs->node_count + 1, sizeof *full->forced);
+    if (!pins || !pinned || !full->forced)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for the plan's pins");
+    for (int i = 0; i < count; i++) {
+        pins[i] = attempt->pins.status[i];
+        pins[i].glob = sc_arena_strdup(arena, pins[i].glob);
+        pins[i].strategy = sc_arena_strdup(arena, pins[i].strategy);
+    }
+    for (int op = 0; op < graph->op_count; op++)
+        pinned[op] = attempt->pins.winner[op] >= 0;
+    for (int n = 0; n < plan->costs->node_count; n++) {
+        const int *allowed = attempt->pins.allowed[n];
+        int length = 0;
+        if (!allowed)
+            continue;
+        while (allowed[length] >= 0)
+            length++;
+        full->forced[n] = sc_arena_copy(arena, allowed, (size_t)(length + 1) * sizeof *allowed);
+    }
+    plan->pin_count = count;
+    plan->pins = pins;
+    plan->pinned = pinned;
+    return SC_OK;
+}
+
+static void add_warnings(struct plan_full *full)
+{
+    struct sc_plan *plan = &full->plan;
+    const char **warnings = sc_arena_calloc(full->arena, (size_t)plan->pin_count + 2, sizeof *warnings);
+    if (!warnings)
+        return;
+    for (int i = 0; i < plan->pin_count; i++) {
+        const struct sc_pin_status *pin = &plan->pins[i];
+        if (pin->state != SC_PIN_OBEYED || pin->example) {
+            const char *what = pin->state == SC_PIN_OBEYED ? "not obeyed everywhere" : sc_pin_state_name(pin->state);
+            warnings[plan->warning_count++] =
+                pin->example ? sc_arena_printf(full->arena, "pin %s=%s: %s: %s has no such strategy on this mesh",
+                                               pin->glob, pin->strategy, what, pin->example)
+                             : sc_arena_printf(full->arena, "pin %s=%s: %s", pin->glob, pin->strategy, what);
+        }
+    }
+    plan->warnings = warnings;
+}
+
+/* Memory too small: say how much would do, when the solver knows. */
+static enum sc_status explain_infeasible(struct plan_full *full, struct attempt *attempt, struct sc_cancel *cancel,
+                                         struct sc_error *err)
+{
+    struct sc_plan *plan = &full->plan;
+    enum sc_status status = plan_conflict(full->arena, full->base, plan->costs, &attempt->pins, cancel,
+                                          &plan->conflict_count, &plan->conflicts, err);
+    double enough = attempt->solution->limit_feasible;
+    if (status == SC_OK && isfinite(enough) && enough > full->pinned->limit && plan->conflict_count > 0) {
+        const char **texts = sc_arena_copy(full->arena, plan->conflicts,
+                                           (size_t)(plan->conflict_count + 1) * sizeof *texts);
+        char size[32];
+        sc_format_bytes(enough, size, sizeof size);
+        if (!texts)
+            return sc_fail(err, SC_NO_MEMORY, "no memory for the conflict");
+        const char *last = texts[plan->conflict_count - 1];
+        texts[plan->conflict_count - 1] = sc_arena_printf(full->arena, "%s (%s would do)", last, size);
+        plan->conflicts = texts;
+    }
+    return status;
+}
+
+static enum sc_status fill_plan(struct plan_full *full, struct sc_planner *planner, struct attempt *attempt,
+                                const struct sc_plan_request *request, struct sc_error *err)
+{
+    struct sc_plan *plan = &full->plan;
+    struct sc_solution *solution = attempt->solution;
+    if (!sc_settings_copy(&plan->settings, request->settings))
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    plan->graph = sc_graph_share(planner->graph);
+    plan->cluster = sc_cluster_share(planner->cluster);
+    plan->costs = sc_costs_share(attempt->tables->costs);
+    full->base = sc_problem_share(attempt->tables->problem);
+    full->pinned = attempt->problem;
+    plan->solution = solution;
+    attempt->problem = NULL;
+    attempt->solution = NULL;
+    plan->revision = request->revision;
+    plan->status = solution->status;
+    plan->objective_s = solution->cost;
+    plan->bound_s = solution->bound;
+    plan->gap = solution->gap;
+    plan->solve_s = solution->seconds;
+    enum sc_status status = SC_OK;
+    if (solution->choices) {
+        plan->choice = solution->choices;
+        struct sc_check check = sc_problem_check(full->pinned, plan->choice);
+        plan->peak_bytes = check.peak;
+        if (!check.feasible || check.cost != solution->cost)
+            return sc_fail(err, SC_INTERNAL, "the checker prices the plan at %.17g, the solver at %.17g", check.cost,
+                           solution->cost);
+        status = plan_account(full, err);
+        if (status == SC_OK)
+            status = copy_deltas(full, solution, err);
+    } else if (plan->status == SC_SOLVED_INFEASIBLE) {
+        attempt->solution = solution; /* borrowed for the explanation */
+        status = explain_infeasible(full, attempt, request->cancel, err);
+        attempt->solution = NULL;
+    }
+    if (status == SC_OK)
+        status = copy_pins(full, attempt, err);
+    if (status == SC_OK)
+        add_warnings(full);
+    return status;
+}
+
+static void remember(struct attempt *attempt)
+{
+    struct cached_tables *tables = attempt->tables;
+    size_t size = (size_t)tables->problem->node_count * sizeof *tables->last;
+    if (!attempt->solution->choices)
+        return;
+    if (!tables->last)
+        tables->last = sc_alloc(size ? size : 1);
+    if (tables->last)
+        memcpy(tables->last, attempt->solution->choices, size);
+}
+
+/* Every shape is solved to its proof; the cheapest wins. The bound of the whole is the least of theirs. */
+static enum sc_status best_attempt(struct sc_planner *planner, const struct sc_plan_request *request,
+                                   struct attempt *best, double *bound, double *seconds, struct sc_error *err)
+{
+    struct sc_axes shapes[MAX_SHAPES];
+    int hosts, devices, count;
+    enum sc_status status = submesh(planner, request->settings, &hosts, &devices, err);
+    if (status == SC_OK)
+        status = shapes_to_try(request->settings, hosts * devices, shapes, &count, err);
+    *bound = INFINITY;
+    for (int i = 0; status == SC_OK && i < count; i++) {
+        struct sc_mesh mesh;
+        struct attempt attempt = {0};
+        status = sc_mesh_make(planner->cluster, hosts, devices, &shapes[i], planner->formulas, &mesh, err);
+        if (status == SC_OK)
+            status = try_mesh(planner, request, &mesh, request->deltas && count == 1, &attempt, err);
+        if (status != SC_OK) {
+            attempt_free(&attempt);
+            if (best->solution && (status == SC_CANCELLED || status == SC_TIMEOUT)) { /* keep what is there */
+                *bound = -INFINITY;
+                return SC_OK;
+            }
+            break;
+        }
+        *seconds += attempt.solution->seconds;
+        if (best->solution && attempt.pins.applied > best->pins.applied)
+            *bound = INFINITY;
+        if (!best->solution || attempt.pins.applied >= best->pins.applied)
+            *bound = fmin(*bound, attempt.solution->bound);
+        remember(&attempt);
+        if (better(&attempt, best)) {
+            attempt_free(best);
+            *best = attempt;
+        } else {
+            attempt_free(&attempt);
+        }
+    }
+    if (status == SC_OK && request->deltas && count > 1 && best->solution->choices) {
+        double before = best->solution->seconds;
+        status = solve_attempt(best, request, true, err);
+        *seconds += status == SC_OK ? best->solution->seconds : before;
+    }
+    return status;
+}
+
+/* A plan that is best on its mesh is only the best of all when no other mesh could be better. */
+static void widen_bound(struct sc_plan *plan, double bound, double seconds)
+{
+    plan->solve_s = seconds;
+    if (bound < plan->bound_s)
+        plan->bound_s = bound;
+    if (plan->choice) {
+        plan->gap = (plan->objective_s - plan->bound_s) / fmax(fabs(plan->objective_s), 1e-30);
+        if (plan->status == SC_SOLVED_OPTIMAL && plan->bound_s < plan->objective_s - plan->solution->tolerance)
+            plan->status = SC_SOLVED_FEASIBLE;
+    }
+    if (!plan->choice && plan->status == SC_SOLVED_INFEASIBLE && isfinite(bound))
+        plan->status = SC_SOLVED_TIMEOUT;
+}
+
+enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_request *request, struct sc_plan **out,
+                               struct sc_error *err)
+{
+    double started = sc_now(), bound = INFINITY, seconds = 0;
+    struct attempt best = {0};
+    *out = NULL;
+    enum sc_status status = refresh(planner, request->settings, err);
+    if (status == SC_OK)
+        status = best_attempt(planner, request, &best, &bound, &seconds, err);
+    struct plan_full *full = NULL;
+    if (status == SC_OK) {
+        full = sc_alloc(sizeof *full);
+        if (full) {
+            full->references = 1;
+            full->arena = sc_arena_new();
+        }
+        if (!full || !full->arena)
+            status = sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    }
+    if (status == SC_OK)
+        status = fill_plan(full, planner, &best, request, err);
+    attempt_free(&best);
+    if (status != SC_OK) {
+        sc_plan_free(full ? &full->plan : NULL);
+        return status;
+    }
+    widen_bound(&full->plan, bound, seconds);
+    full->plan.total_s = sc_now() - started;
+    *out = &full->plan;
+    return SC_OK;
+}
+
+struct sc_plan *sc_plan_share(const struct sc_plan *plan)
+{
+    plan_full(plan)->references++;
+    return &plan_full(plan)->plan;
+}
+
+void sc_plan_free(struct sc_plan *plan)
+{
+    struct plan_full *full = plan ? plan_full(plan) : NULL;
+    if (!full || --full->references > 0)
+        return;
+    sc_settings_free(&plan->settings);
+    sc_graph_free((struct sc_graph *)(uintptr_t)plan->graph);
+    sc_cluster_free((struct sc_cluster *)(uintptr_t)plan->cluster);
+    sc_costs_free((struct sc_costs *)(uintptr_t)plan->costs);
+    sc_problem_free(full->base);
+    sc_problem_free(full->pinned);
+    sc_solution_free((struct sc_solution *)(uintptr_t)plan->solution);
+    sc_arena_free(full->arena);
+    sc_free(full);
+}
