@@ -9,6 +9,24 @@
 
 #include "sharding/sharding.h"
 
+/* ---- formulas -------------------------------------------------------------------------------------- */
+
+/* Which formulas price a collective. The playground is Alpa's teaching copy of its solver; with its formulas come its
+ * rules: communication only, shards are plain quotients, one axis a tensor dimension, and a product of matrices is
+ * split over every axis in two different ways (no work is replicated). */
+#define SC_FORMULAS_MAP(X)                                                                                             \
+    X(NATIVE, "native", "measured tables, else the cheapest of ring, tree, hierarchical")                              \
+    X(ALPA, "alpa", "Alpa's formulas, all-to-all penalty n/2")                                                         \
+    X(ALPA_PLAYGROUND, "alpa-playground", "Alpa's playground: truncated to whole units, all-to-all penalty 1.5")
+enum sc_formulas {
+#define X(id, name, help) SC_FORMULAS_##id,
+    SC_FORMULAS_MAP(X)
+#undef X
+        SC_FORMULAS_COUNT
+};
+const char *sc_formulas_name(enum sc_formulas formulas);
+bool sc_formulas_find(const char *name, enum sc_formulas *out);
+
 /* ---- clusters -------------------------------------------------------------------------------------- */
 
 struct sc_device {
@@ -29,11 +47,12 @@ struct sc_link {
     bool shared;      /* one NIC for the host: beta is of the host, devices of it share */
 };
 
-/* A measured collective: seconds by bytes, for groups of `devices` spread over `hosts`; interpolated log-log. */
+/* A measured collective: seconds by bytes (as in struct sc_move), for groups of `devices` in all, spread over `hosts`;
+ * interpolated log-log, constant below the first point, at the last point's rate above the last. */
 struct sc_measured {
     enum sc_collective kind;
     int devices, hosts, count;
-    const double *bytes, *seconds; /* increasing bytes */
+    const double *bytes, *seconds; /* bytes increasing, all positive */
 };
 
 struct sc_cluster {
@@ -43,30 +62,26 @@ struct sc_cluster {
     struct sc_link inside, between; /* a host; hosts */
     int measured_count;
     const struct sc_measured *measured;
-    /* "alpa" only: an α and β for each logical axis (0 count: none). */
+    enum sc_formulas formulas; /* that the cluster is meant for; a mesh may be made with others */
+    /* Alpa's formulas only: α and β of each logical axis, in Alpa's own units (1 and 1 a byte for axes not given). */
     int axis_count;
     double axis_alpha[SC_MAX_AXES], axis_beta[SC_MAX_AXES];
-    uint64_t hash;
+    uint64_t hash; /* of the content; set by sc_cluster_new */
 };
-/* A copy owned by reference count. `cluster` may live anywhere. */
+/* A copy owned by reference count; NULL when out of memory. `cluster` may live anywhere. */
 struct sc_cluster *sc_cluster_new(const struct sc_cluster *cluster);
 struct sc_cluster *sc_cluster_share(const struct sc_cluster *cluster);
 void sc_cluster_free(struct sc_cluster *cluster);
 
 /* ---- meshes ---------------------------------------------------------------------------------------- */
 
-#define SC_FORMULAS_MAP(X)                                                                                             \
-    X(NATIVE, "native", "cheapest of ring, tree, hierarchical and measured tables")                                    \
-    X(ALPA, "alpa", "Alpa's formulas, all-to-all penalty n/2")                                                         \
-    X(ALPA_PLAYGROUND, "alpa-playground", "Alpa's playground: truncated to whole units, all-to-all penalty 1.5")
-enum sc_formulas {
-#define X(id, name, help) SC_FORMULAS_##id,
-    SC_FORMULAS_MAP(X)
-#undef X
-        SC_FORMULAS_COUNT
+/* How the devices of one group over a mask of axes lie on the hosts; the worst group where they differ. */
+struct sc_group {
+    int devices;   /* in the group */
+    int hosts;     /* that it spans */
+    int per_host;  /* its devices on each of these hosts; 0 when they differ */
+    int sharing;   /* groups that use a host's NIC at the same time; 0 when no group leaves its host */
 };
-const char *sc_formulas_name(enum sc_formulas formulas);
-bool sc_formulas_find(const char *name, enum sc_formulas *out);
 
 /* A submesh (hosts × devices of each host) viewed as a logical mesh. Device (h, d) has index h * devices + d, and axis
  * coordinates are its digits, the last axis fastest: the last axis stays inside a host as long as it fits. */
@@ -75,17 +90,20 @@ struct sc_mesh {
     int hosts, devices;               /* of the submesh; devices a host */
     struct sc_axes axes;
     enum sc_formulas formulas;
+    struct sc_group group[1 << SC_MAX_AXES]; /* by mask of axes */
 };
+/* Fails with SC_INPUT when the submesh is not within the cluster, or the axes do not multiply to its devices. */
 enum sc_status sc_mesh_make(const struct sc_cluster *cluster, int hosts, int devices, const struct sc_axes *axes,
                             enum sc_formulas formulas, struct sc_mesh *out, struct sc_error *err);
 /* Every factorisation of n devices into 1 … max_axes axes (ordered, no axis of size 1 except for n = 1), in a fixed order. Returns
  * their number; writes at most `max`. */
 int sc_mesh_shapes(int devices, int max_axes, struct sc_axes *out, int max);
-/* "2x4" to axes. */
+/* "2x4" to axes; false when it is anything else. */
 bool sc_axes_parse(const char *text, struct sc_axes *out);
 
 /* Seconds of a collective over `axes` of the mesh, `bytes` as in struct sc_move; 0 for one device or no bytes. The
- * algorithm chosen ("ring", "tree", "hierarchical", "measured", "alpa") into *algorithm when not NULL (static). */
+ * algorithm chosen ("ring", "tree", "hierarchical", "pairwise", "direct", "measured", "alpa") into *algorithm when not
+ * NULL (static). A measured table, where one fits the group, is preferred: it is what the best algorithm really took. */
 double sc_collective_seconds(const struct sc_mesh *mesh, enum sc_collective kind, unsigned axes, double bytes,
                              const char **algorithm);
 /* As a sc_move_price; user is a struct sc_mesh. */
@@ -141,7 +159,7 @@ struct sc_cost_node {
     int klass;  /* nodes of one class share strategies and rows */
     const struct sc_strategies *set;
     const double *micro_s; /* a choice: seconds a microbatch, forward + backward + recomputation */
-    const double *once_s;  /* a choice: seconds an iteration */
+    const double *once_s;  /* a choice: seconds an iteration; NULL: all 0 */
 };
 
 /* A tensor's way from one node to the next: the resharding forward, that of its gradient backward. Rows are choices
@@ -151,7 +169,7 @@ struct sc_cost_edge {
     int port;  /* operand of `to`; 0 for a fan-out */
     int table; /* dense id */
     int stride;
-    const double *micro_s, *once_s;
+    const double *micro_s, *once_s; /* once_s NULL: all 0 */
 };
 
 /* While t0 <= t < t1 (slots of one iteration; see memory.c) the node occupies bytes[choice]. */
@@ -212,8 +230,8 @@ enum sc_cause {
 const char *sc_cause_name(enum sc_cause cause);
 const char *sc_cause_words(enum sc_cause cause);
 
-/* One addend of a node's or an edge's cost. seconds × times, summed, is the table's entry (before rounding to the
- * quantum): items and tables come from the same code. */
+/* One addend of a node's or an edge's cost. seconds × times, summed over the phases of a microbatch or over ONCE, is
+ * the table's entry (before rounding to the quantum): items and tables come from the same code. */
 struct sc_item {
     enum sc_phase phase;
     enum sc_cause cause;
@@ -222,6 +240,7 @@ struct sc_item {
     uint8_t axes;
     double bytes;            /* as in struct sc_move */
     double seconds;          /* one occurrence, after overlap */
+    int times;               /* occurrences a microbatch (an iteration, when ONCE): 1, but for the steps of a ring */
     const char *algorithm;   /* static; NULL for compute */
     double flops, traffic;   /* compute: a device's FLOPs and bytes moved */
     int term;                /* TERM: index into options.terms */
