@@ -3,8 +3,56 @@
  * What a plan's choices cost, by part: the items of every node and edge summed, memory by part, rates.
  */
 #include <math.h>
+#include <string.h>
 
 #include "plan/internal.h"
+
+static const struct plan_part parts_table[] = {
+    {"compute", "compute", offsetof(struct sc_parts, compute)},
+    {"optimizer", "optimizer step", offsetof(struct sc_parts, optimizer)},
+    {"all_reduce", "all-reduce", offsetof(struct sc_parts, all_reduce)},
+    {"reduce_scatter", "reduce-scatter", offsetof(struct sc_parts, reduce_scatter)},
+    {"all_gather", "all-gather", offsetof(struct sc_parts, all_gather)},
+    {"all_to_all", "all-to-all", offsetof(struct sc_parts, all_to_all)},
+    {"permute", "permute", offsetof(struct sc_parts, permute)},
+    {"resharding", "resharding", offsetof(struct sc_parts, resharding)},
+    {"cross_mesh", "cross-mesh", offsetof(struct sc_parts, cross_mesh)},
+    {"bubble", "bubble", offsetof(struct sc_parts, bubble)},
+};
+const size_t plan_part_count = SC_LEN(parts_table);
+
+const struct plan_part *plan_part_at(size_t index)
+{
+    return &parts_table[index];
+}
+
+double plan_part_value(const struct sc_parts *parts, size_t index)
+{
+    double value;
+    memcpy(&value, (const char *)parts + parts_table[index].offset, sizeof value);
+    return value;
+}
+
+double plan_memory_held(const struct sc_memory *memory)
+{
+    return memory->parameters + memory->gradients + memory->optimizer + memory->activations + memory->cache;
+}
+
+void plan_stage_times(const struct sc_plan *plan, double *micro_s, double *once_s)
+{
+    const struct sc_costs *costs = plan->costs;
+    *micro_s = *once_s = 0;
+    for (int n = 0; n < costs->node_count; n++) {
+        *micro_s += costs->nodes[n].micro_s[plan->choice[n]];
+        *once_s += costs->nodes[n].once_s[plan->choice[n]];
+    }
+    for (int e = 0; e < costs->edge_count; e++) {
+        const struct sc_cost_edge *edge = &costs->edges[e];
+        size_t at = (size_t)plan->choice[edge->from] * (size_t)edge->stride + (size_t)plan->choice[edge->to];
+        *micro_s += edge->micro_s[at];
+        *once_s += edge->once_s[at];
+    }
+}
 
 double plan_item_times(const struct sc_costs *costs, const struct sc_item *item)
 {

@@ -39,8 +39,7 @@ static void own_cost(const struct sc_costs *costs, int node, struct sc_candidate
                                           : &candidate->compute_s) += seconds;
     }
     struct sc_memory memory = sc_costs_node_memory(costs, node, candidate->choice);
-    candidate->memory_bytes =
-        memory.parameters + memory.gradients + memory.optimizer + memory.activations + memory.cache;
+    candidate->memory_bytes = plan_memory_held(&memory);
 }
 
 enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
@@ -66,6 +65,15 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
     *out = candidates;
     *count = choices;
     return SC_OK;
+}
+
+void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const double *delta, const bool *exact)
+{
+    for (int i = 0; i < count; i++) {
+        candidates[i].delta_s = delta[candidates[i].choice];
+        candidates[i].exact = exact[candidates[i].choice];
+    }
+    qsort(candidates, (size_t)count, sizeof *candidates, by_delta);
 }
 
 enum sc_status plan_solve_forced(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,

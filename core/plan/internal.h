@@ -26,14 +26,14 @@ static inline struct plan_full *plan_full(const struct sc_plan *plan)
 
 /* What pins mean on given cost tables. Lives in an arena. */
 struct plan_pins {
-    int count;
-    struct sc_pin_status *status; /* in the order of the settings */
+    int count, fixed; /* of which the first `fixed` are a plan's own strategies, by whole names, not a person's pins */
+    struct sc_pin_status *status; /* in order: later ones win */
     int *winner;                  /* an op: the pin that decides it, or -1 */
     int **allowed;                /* a node: choices, ended by -1; NULL: all */
     int applied;                  /* pins that decide at least one op */
 };
-enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_settings *settings,
-                              struct plan_pins *out, struct sc_error *err);
+enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_texts *fixed,
+                              const struct sc_texts *list, struct plan_pins *out, struct sc_error *err);
 /* The problem with those pins of `pins` for which use[pin] holds (NULL: all), and a limit. */
 enum sc_status plan_pins_apply(const struct sc_problem *base, const struct sc_costs *costs,
                                const struct plan_pins *pins, const bool *use, double limit, struct sc_problem **out,
@@ -58,6 +58,18 @@ enum sc_status plan_solve_forced(const struct sc_plan *plan, int node, int choic
 
 /* ---- account.c ---- */
 
+/* The parts of the objective in the order people read them. */
+struct plan_part {
+    const char *name, *words; /* "all_reduce", "all-reduce" */
+    size_t offset;            /* of the double in struct sc_parts */
+};
+extern const size_t plan_part_count;
+const struct plan_part *plan_part_at(size_t index);
+double plan_part_value(const struct sc_parts *parts, size_t index);
+/* What is held all the time: everything but the working set. */
+double plan_memory_held(const struct sc_memory *memory);
+/* Σ micro and Σ once of the chosen entries, seconds. */
+void plan_stage_times(const struct sc_plan *plan, double *micro_s, double *once_s);
 /* Adds an item's seconds × times to parts; times is microbatches, or 1 once an iteration. */
 void plan_part_add(struct sc_parts *parts, double *term_s, const struct sc_item *item, double times);
 double plan_item_times(const struct sc_costs *costs, const struct sc_item *item);

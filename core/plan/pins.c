@@ -58,9 +58,12 @@ static enum sc_status bind_pin(struct sc_arena *arena, const struct sc_costs *co
     struct sc_pin_status *status = &pins->status[index];
     bool release = strcmp(status->strategy, "free") == 0, failed = false;
     int matched = 0;
+    bool whole = index < pins->fixed; /* a name, not a glob */
+    int first = whole ? sc_graph_find_op(graph, status->glob) : 0;
+    int end = !whole ? graph->op_count : first < 0 ? 0 : first + 1;
     memset(cache->known, 0, (size_t)graph->class_count * sizeof *cache->known);
-    for (int op = 0; op < graph->op_count; op++) {
-        if (!sc_glob_match(status->glob, graph->ops[op].name))
+    for (int op = first < 0 ? 0 : first; op < end; op++) {
+        if (!whole && !sc_glob_match(status->glob, graph->ops[op].name))
             continue;
         matched++;
         int klass = graph->ops[op].klass;
@@ -97,11 +100,12 @@ static void find_overridden(const struct sc_graph *graph, struct plan_pins *pins
     }
 }
 
-enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_settings *settings,
-                              struct plan_pins *out, struct sc_error *err)
+enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_texts *fixed,
+                              const struct sc_texts *list, struct plan_pins *out, struct sc_error *err)
 {
     const struct sc_graph *graph = costs->graph;
-    *out = (struct plan_pins){.count = settings->pins.count};
+    *out = (struct plan_pins){.fixed = fixed ? fixed->count : 0};
+    out->count = out->fixed + list->count;
     size_t classes = (size_t)graph->class_count + 1, ops = (size_t)graph->op_count + 1;
     struct by_class cache = {sc_arena_calloc(arena, classes, sizeof *cache.choices),
                              sc_arena_calloc(arena, classes, sizeof *cache.known)};
@@ -115,7 +119,7 @@ enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *cos
     for (int op = 0; op < graph->op_count; op++)
         out->winner[op] = -1;
     for (int i = 0; i < out->count; i++) {
-        const char *pin = settings->pins.at[i], *strategy;
+        const char *pin = i < out->fixed ? fixed->at[i] : list->at[i - out->fixed], *strategy;
         size_t length;
         if (!plan_pin_split(pin, &length, &strategy))
             return sc_fail(err, SC_USAGE, "pin '%s' is not of the form GLOB=STRATEGY; for example 'layer.*.fc1=b@x f@y'",

@@ -41,6 +41,7 @@ struct sc_settings {
 void sc_settings_init(struct sc_settings *settings);
 void sc_settings_free(struct sc_settings *settings);
 bool sc_settings_copy(struct sc_settings *to, const struct sc_settings *from);
+bool sc_settings_set_model(struct sc_settings *settings, const char *path); /* false: out of memory */
 uint64_t sc_settings_hash(const struct sc_settings *settings); /* of what decides a plan */
 
 /* The options of every command, in one table: --NAME on the command line, `set NAME VALUE` in a session. */
@@ -116,7 +117,7 @@ enum sc_status sc_plan_problem(const struct sc_costs *costs, struct sc_problem *
 
 /* Where models and clusters come from: importers (or a test) stand behind it, so that planning knows no file format.
  * Functions return new references. */
-struct sc_source {
+struct sc_loader {
     void *user;
     enum sc_status (*model)(void *user, const struct sc_settings *settings, struct sc_graph **out,
                             struct sc_error *err);
@@ -125,12 +126,13 @@ struct sc_source {
 };
 
 /* Loads what settings name and plans. Keeps models, clusters, cost tables, problems and the last plan of each mesh for
- * later requests. Used by one thread at a time. The source is borrowed and outlives the planner. */
+ * later requests. Used by one thread at a time. The loader is borrowed and outlives the planner. */
 struct sc_planner;
-struct sc_planner *sc_planner_new(const struct sc_source *source); /* import: sc_import_source */
+struct sc_planner *sc_planner_new(const struct sc_loader *loader); /* import: sc_import_loader */
 void sc_planner_free(struct sc_planner *planner);
 struct sc_plan_request {
     const struct sc_settings *settings;
+    const struct sc_texts *fixed; /* "OP=STRATEGY" for whole names: a plan to be priced; pins win over them; NULL: none */
     uint64_t revision;
     bool deltas;                 /* also Δ of every choice */
     struct sc_cancel *cancel;
@@ -169,6 +171,8 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
  * gives way. Writes choices-many values (+inf: impossible; negative: better than the pin). */
 enum sc_status sc_plan_exact_delta(const struct sc_plan *plan, int node, double *delta, bool *exact,
                                    struct sc_cancel *cancel, struct sc_error *err);
+/* Put refined Δ (by choice, from sc_plan_exact_delta) into candidates and sort them again. */
+void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const double *delta, const bool *exact);
 /* Why the op is sharded as it is, against its best alternative (or `choice` when >= 0): what it pays and saves, and
  * where. Sentences, one a line. Solves the alternative: tens of milliseconds, so not on the interface thread. */
 enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_str *out, struct sc_error *err);
@@ -176,8 +180,8 @@ enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struc
 /* JSON (`solve --json`, `--out`, `explain --json`) and text for people. */
 enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out, struct sc_error *err);
 enum sc_status sc_plan_write_text(const struct sc_plan *plan, bool all_ops, struct sc_str *out, struct sc_error *err);
-enum sc_status sc_plan_explain(const struct sc_plan *plan, int op, bool json, struct sc_str *out,
-                               struct sc_error *err);
+enum sc_status sc_plan_explain(const struct sc_plan *plan, int op, bool json, struct sc_cancel *cancel,
+                               struct sc_str *out, struct sc_error *err);
 
 /* A plan file: its settings and the strategy of every op, to price, compare and start from. */
 struct sc_plan_file;

@@ -20,7 +20,7 @@ struct cached_tables {
 };
 
 struct sc_planner {
-    const struct sc_source *source;
+    const struct sc_loader *loader;
     uint64_t clock;
     uint64_t graph_key, cluster_key;
     struct sc_graph *graph;
@@ -29,11 +29,11 @@ struct sc_planner {
     struct cached_tables tables[CACHE_SIZE];
 };
 
-struct sc_planner *sc_planner_new(const struct sc_source *source)
+struct sc_planner *sc_planner_new(const struct sc_loader *loader)
 {
     struct sc_planner *planner = sc_alloc(sizeof *planner);
     if (planner)
-        planner->source = source;
+        planner->loader = loader;
     return planner;
 }
 
@@ -86,11 +86,11 @@ static uint64_t cluster_key(const struct sc_settings *s)
 
 static enum sc_status refresh(struct sc_planner *planner, const struct sc_settings *settings, struct sc_error *err)
 {
-    const struct sc_source *source = planner->source;
+    const struct sc_loader *loader = planner->loader;
     enum sc_status status = SC_OK;
     if (planner->graph_key != graph_key(settings)) {
         struct sc_graph *graph;
-        status = source->model(source->user, settings, &graph, err);
+        status = loader->model(loader->user, settings, &graph, err);
         if (status != SC_OK)
             return status;
         sc_graph_free(planner->graph);
@@ -100,7 +100,7 @@ static enum sc_status refresh(struct sc_planner *planner, const struct sc_settin
     if (planner->cluster_key != cluster_key(settings)) {
         struct sc_cluster *cluster;
         enum sc_formulas formulas = SC_FORMULAS_NATIVE;
-        status = source->cluster(source->user, settings, &cluster, &formulas, err);
+        status = loader->cluster(loader->user, settings, &cluster, &formulas, err);
         if (status != SC_OK)
             return status;
         sc_cluster_free(planner->cluster);
@@ -271,7 +271,8 @@ static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_
     struct sc_cost_options options = cost_options(request->settings);
     enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
     if (status == SC_OK)
-        status = plan_pins_bind(out->arena, out->tables->costs, request->settings, &out->pins, err);
+        status = plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins,
+                                err);
     if (status == SC_OK)
         status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
                                  out->tables->problem->limit, &out->problem, err);
@@ -323,19 +324,19 @@ static enum sc_status copy_pins(struct plan_full *full, struct attempt *attempt,
     struct sc_plan *plan = &full->plan;
     struct sc_arena *arena = full->arena;
     const struct sc_graph *graph = plan->graph;
-    int count = attempt->pins.count;
+    int hidden = attempt->pins.fixed, count = attempt->pins.count - hidden;
     struct sc_pin_status *pins = sc_arena_calloc(arena, (size_t)count + 1, sizeof *pins);
     bool *pinned = sc_arena_calloc(arena, (size_t)graph->op_count + 1, sizeof *pinned);
     full->forced = sc_arena_calloc(arena, (size_t)plan->costs->node_count + 1, sizeof *full->forced);
     if (!pins || !pinned || !full->forced)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the plan's pins");
     for (int i = 0; i < count; i++) {
-        pins[i] = attempt->pins.status[i];
+        pins[i] = attempt->pins.status[hidden + i];
         pins[i].glob = sc_arena_strdup(arena, pins[i].glob);
         pins[i].strategy = sc_arena_strdup(arena, pins[i].strategy);
     }
     for (int op = 0; op < graph->op_count; op++)
-        pinned[op] = attempt->pins.winner[op] >= 0;
+        pinned[op] = attempt->pins.winner[op] >= hidden;
     for (int n = 0; n < plan->costs->node_count; n++) {
         const int *allowed = attempt->pins.allowed[n];
         int length = 0;

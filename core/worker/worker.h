@@ -9,8 +9,8 @@
 #include "plan/plan.h"
 
 struct sc_worker;
-/* Starts the thread. The source is borrowed, is called on that thread alone, and outlives the worker. */
-struct sc_worker *sc_worker_new(const struct sc_source *source, struct sc_error *err);
+/* Starts the thread. The loader is borrowed, is called on that thread alone, and outlives the worker. */
+struct sc_worker *sc_worker_new(const struct sc_loader *loader, struct sc_error *err);
 void sc_worker_free(struct sc_worker *worker);                               /* cancels, joins */
 /* A file descriptor that becomes readable when something was finished; poll it beside the terminal. */
 int sc_worker_fd(const struct sc_worker *worker);

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A plan file is what `solve --json` prints. Read back: the settings it was made under, the mesh it chose, and the
+ * strategy of every op.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/internal.h"
+
+struct sc_plan_file {
+    struct sc_settings settings;
+    struct sc_texts strategies; /* "OP=STRATEGY" */
+};
+
+static bool texts_add(struct sc_texts *texts, char *text)
+{
+    char **at = text ? sc_realloc(texts->at, (size_t)texts->count + 1, sizeof *at) : NULL;
+    if (!at) {
+        sc_free(text);
+        return false;
+    }
+    texts->at = at;
+    at[texts->count++] = text;
+    return true;
+}
+
+void sc_plan_file_free(struct sc_plan_file *file)
+{
+    if (!file)
+        return;
+    sc_settings_free(&file->settings);
+    for (int i = 0; i < file->strategies.count; i++)
+        sc_free(file->strategies.at[i]);
+    sc_free(file->strategies.at);
+    sc_free(file);
+}
+
+const struct sc_settings *sc_plan_file_settings(const struct sc_plan_file *file)
+{
+    return &file->settings;
+}
+
+/* An option's value may be a string or a list of strings. Its own error is put where the value stands. */
+static enum sc_status read_setting(const struct sc_json_doc *doc, const struct sc_json *value, const char *name,
+                                   struct sc_settings *settings, struct sc_error *err)
+{
+    struct sc_error why = {0};
+    if (sc_json_type(value) == SC_JSON_ARRAY) {
+        for (const struct sc_json *item = sc_json_first(value); item; item = sc_json_next(item)) {
+            enum sc_status status = read_setting(doc, item, name, settings, err);
+            if (status != SC_OK)
+                return status;
+        }
+        return SC_OK;
+    }
+    if (sc_json_type(value) != SC_JSON_STRING)
+        return sc_json_fail(doc, value, err, "a setting is a string, or a list of strings");
+    if (sc_settings_set(settings, name, sc_json_string(value), &why) != SC_OK)
+        return sc_json_fail(doc, value, err, "%s", why.message);
+    return SC_OK;
+}
+
+static enum sc_status read_settings(const struct sc_json_doc *doc, struct sc_settings *settings, struct sc_error *err)
+{
+    const struct sc_json *object;
+    enum sc_status status = sc_json_want(doc, sc_json_root(doc), "settings", true, SC_JSON_OBJECT, &object, err);
+    if (status != SC_OK)
+        return status;
+    for (const struct sc_json *m = sc_json_first(object); m; m = sc_json_next(m)) {
+        if (strcmp(sc_json_key(m), "model") != 0) {
+            status = read_setting(doc, m, sc_json_key(m), settings, err);
+        } else {
+            const char *model = sc_json_string(m);
+            if (!model)
+                return sc_json_fail(doc, m, err, "the model is a file name, not %s",
+                                    sc_json_type_name(sc_json_type(m)));
+            status = sc_settings_set_model(settings, model) ? SC_OK : SC_NO_MEMORY;
+        }
+        if (status != SC_OK)
+            return status;
+    }
+    return SC_OK;
+}
+
+/* The mesh that was chosen, so that pricing needs no search over shapes. */
+static enum sc_status read_mesh(const struct sc_json_doc *doc, struct sc_settings *settings, struct sc_error *err)
+{
+    const struct sc_json *stages, *mesh;
+    char text[64] = "", devices[32];
+    int64_t product = 1, size;
+    enum sc_status status = sc_json_want(doc, sc_json_root(doc), "stages", true, SC_JSON_ARRAY, &stages, err);
+    if (status != SC_OK)
+        return status;
+    if (sc_json_count(stages) != 1 || sc_json_type(sc_json_first(stages)) != SC_JSON_OBJECT)
+        return sc_json_fail(doc, stages, err, "expected one stage, found %zu", sc_json_count(stages));
+    status = sc_json_want(doc, sc_json_first(stages), "logical_mesh", true, SC_JSON_ARRAY, &mesh, err);
+    if (status != SC_OK)
+        return status;
+    for (const struct sc_json *axis = sc_json_first(mesh); axis; axis = sc_json_next(axis)) {
+        size_t used = strlen(text);
+        if (!sc_json_is_int(axis, &size) || size < 1 || size > 1 << 20 || used > 40)
+            return sc_json_fail(doc, axis, err, "an axis size is a whole number from 1 on");
+        snprintf(text + used, sizeof text - used, "%s%lld", used ? "x" : "", (long long)size);
+        product *= size;
+        if (product > 1 << 20)
+            return sc_json_fail(doc, axis, err, "more devices than this program accepts (2^20)");
+    }
+    snprintf(devices, sizeof devices, "%lld", (long long)product);
+    struct sc_error why = {0};
+    if (sc_settings_set(settings, "mesh", text, &why) != SC_OK ||
+        sc_settings_set(settings, "devices", devices, &why) != SC_OK)
+        return sc_json_fail(doc, mesh, err, "%s", why.message);
+    return SC_OK;
+}
+
+static enum sc_status read_ops(const struct sc_json_doc *doc, struct sc_texts *strategies, struct sc_error *err)
+{
+    const struct sc_json *ops;
+    enum sc_status status = sc_json_want(doc, sc_json_root(doc), "ops", true, SC_JSON_ARRAY, &ops, err);
+    for (const struct sc_json *op = status == SC_OK ? sc_json_first(ops) : NULL; op; op = sc_json_next(op)) {
+        const char *name, *strategy;
+        if (sc_json_type(op) != SC_JSON_OBJECT)
+            return sc_json_fail(doc, op, err, "an op is an object, not %s", sc_json_type_name(sc_json_type(op)));
+        status = sc_json_want_string(doc, op, "name", true, &name, err);
+        if (status == SC_OK)
+            status = sc_json_want_string(doc, op, "strategy", true, &strategy, err);
+        if (status != SC_OK)
+            return status;
+        struct sc_str text = {0};
+        sc_str_addf(&text, "%s=%s", name, strategy);
+        if (text.failed || !texts_add(strategies, text.data))
+            return sc_fail(err, SC_NO_MEMORY, "no memory for a plan of %zu ops", sc_json_count(ops));
+    }
+    return status;
+}
+
+enum sc_status sc_plan_file_load(const char *path, struct sc_plan_file **out, struct sc_error *err)
+{
+    struct sc_json_doc *doc;
+    enum sc_status status = sc_json_load(path, &doc, err);
+    if (status != SC_OK)
+        return status;
+    struct sc_plan_file *file = sc_alloc(sizeof *file);
+    if (!file) {
+        status = sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    } else {
+        sc_settings_init(&file->settings);
+        status = sc_json_version(doc, err);
+    }
+    if (status == SC_OK && sc_json_count(sc_json_get(sc_json_root(doc), "ops")) == 0)
+        status = sc_json_fail(doc, sc_json_root(doc), err,
+                              "not a plan with ops; expected what `solve --json` or `--out` wrote");
+    if (status == SC_OK)
+        status = read_settings(doc, &file->settings, err);
+    if (status == SC_OK)
+        status = read_mesh(doc, &file->settings, err);
+    if (status == SC_OK)
+        status = read_ops(doc, &file->strategies, err);
+    sc_json_doc_free(doc);
+    if (status == SC_OK)
+        *out = file;
+    else
+        sc_plan_file_free(file);
+    return status;
+}
+
+enum sc_status sc_plan_file_price(struct sc_planner *planner, const struct sc_plan_file *file,
+                                  const struct sc_settings *settings, struct sc_plan **out, struct sc_error *err)
+{
+    struct sc_graph *graph;
+    struct sc_cluster *cluster;
+    enum sc_status status = sc_planner_load(planner, settings, &graph, &cluster, err);
+    if (status != SC_OK)
+        return status;
+    for (int i = 0; status == SC_OK && i < file->strategies.count; i++) {
+        const char *text = file->strategies.at[i], *strategy;
+        size_t length;
+        char name[512];
+        if (!plan_pin_split(text, &length, &strategy) || length >= sizeof name)
+            continue;
+        memcpy(name, text, length);
+        name[length] = '\0';
+        if (sc_graph_find_op(graph, name) < 0)
+            status = sc_fail(err, SC_INPUT, "the plan names op '%s', which model %s does not have; is it another model?",
+                             name, graph->name);
+    }
+    sc_graph_free(graph);
+    sc_cluster_free(cluster);
+    struct sc_plan_request request = {.settings = settings, .fixed = &file->strategies};
+    if (status == SC_OK)
+        status = sc_planner_make(planner, &request, out, err);
+    return status;
+}
