@@ -13,7 +13,8 @@ enum {
     SC_MAX_RANK = 8,      /* dimensions of a tensor */
     SC_MAX_FACTORS = 14,  /* loops of an op */
     SC_MAX_PORTS = 16,    /* operands, or results, of an op */
-    SC_MAX_PRODUCT = 4    /* factors in one dimension */
+    SC_MAX_PRODUCT = 4,   /* factors in one dimension */
+    SC_MAX_OPS = 200000   /* ops of a graph; more are refused with SC_LIMIT */
 };
 
 /* X(id, name, bytes) */
@@ -30,6 +31,21 @@ const char *sc_dtype_name(enum sc_dtype dtype);
 int sc_dtype_bytes(enum sc_dtype dtype);
 bool sc_dtype_find(const char *name, enum sc_dtype *out);
 bool sc_dtype_is_float(enum sc_dtype dtype); /* has a gradient */
+
+/* What the graph is run for. Training keeps activations and runs backward; prefill reads a prompt and leaves its keys
+ * and values; decode makes one token a sequence against a cache. X(id, name, help) */
+#define SC_MODE_MAP(X)                                                                                                 \
+    X(TRAIN, "train", "forward, backward and optimizer step")                                                          \
+    X(PREFILL, "prefill", "forward over a prompt; keys and values are kept")                                           \
+    X(DECODE, "decode", "one new token a sequence, reading the cache of keys and values")
+enum sc_mode {
+#define X(id, name, help) SC_##id,
+    SC_MODE_MAP(X)
+#undef X
+        SC_MODE_COUNT
+};
+const char *sc_mode_name(enum sc_mode mode); /* "train"; static */
+bool sc_mode_find(const char *name, enum sc_mode *out);
 
 /* ---- rules ---------------------------------------------------------------------------------------- */
 
@@ -87,17 +103,24 @@ struct sc_kind {
     const char *rule;    /* default rule text; NULL: made from the attributes, or required in the file */
     const char *help;    /* one line for `list kinds` */
     enum sc_unit unit;
-    double flops;        /* forward FLOPs a point of the loop nest */
+    double flops;        /* forward FLOPs a point of the loop nest (sc_op.flops has the sum, own rules included) */
     double backward;     /* backward FLOPs over forward FLOPs when every float operand wants its gradient */
     uint32_t saves;      /* bit k: operand k is saved for backward; bit 16: the first result is */
     double mask_bytes;   /* bytes saved beside, an element of the result (dropout's mask 1; else 0) */
+    uint32_t sparse;     /* bit k: of operand k only as many elements are touched as the first result has (a table
+                            that is looked up; its gradient is a scatter of as many) */
+    bool view;           /* moves no bytes: the result is the operand's memory seen otherwise */
     const char *const *attributes; /* names of the attributes it takes, NULL-terminated; NULL: none */
 };
 const struct sc_kind *sc_kind_find(const char *name); /* NULL when unknown */
 const struct sc_kind *sc_kind_at(size_t index);       /* NULL past the end: for listing */
-/* The kinds that have no operands; nodes of their own in the problem. */
+/* The kinds that have no operands; nodes of their own in the problem. A cache holds keys and values of earlier tokens
+ * (decode); it is memory that stays, like a parameter, without gradient or optimizer state. */
 #define SC_KIND_INPUT "input"
 #define SC_KIND_PARAMETER "parameter"
+#define SC_KIND_CACHE "cache"
+enum sc_source { SC_SOURCE_NONE, SC_SOURCE_INPUT, SC_SOURCE_PARAMETER, SC_SOURCE_CACHE };
+enum sc_source sc_kind_source(const struct sc_kind *kind); /* NONE: an ordinary op */
 
 /* ---- graph ---------------------------------------------------------------------------------------- */
 
@@ -152,6 +175,8 @@ struct sc_graph {
     int64_t parameters;        /* numbers in parameters */
     double flops;              /* forward, one microbatch */
     int64_t batch, sequence;   /* of one microbatch, 0 when the model has none; for reports */
+    int64_t microbatches;      /* an iteration has batch × microbatches samples */
+    enum sc_mode mode;         /* what the graph was built for */
     uint64_t hash;             /* of the content */
     /* Parameters of the model file as bound ("hidden" = 2560 …), for reports. */
     int set_count;
@@ -168,7 +193,8 @@ double sc_tensor_bytes(const struct sc_tensor *tensor);
 const struct sc_walk *sc_tensor_walk(const struct sc_graph *graph, int tensor, const struct sc_rule **rule);
 
 /* Builder. Shapes and dtypes of results are inferred. Errors name the op and what would be right, in err->message;
- * file, line and path are the caller's to fill in. Every function returns SC_OK or why not. */
+ * file, line and path are the caller's to fill in. Every function returns SC_OK or why not; after an error the builder
+ * is only good for freeing. */
 struct sc_graph_builder;
 struct sc_attribute {
     const char *name;
@@ -177,7 +203,7 @@ struct sc_attribute {
 };
 struct sc_op_spec {
     const char *name, *kind;
-    const char *rule;           /* own rule, or NULL */
+    const char *rule;           /* own rule, or NULL; of an input, parameter or cache: names of its dimensions, "b s" */
     int operand_count;
     const int *operands;        /* tensors that exist already */
     int attribute_count;
@@ -188,19 +214,21 @@ struct sc_op_spec {
     int rank;                   /* input, parameter: their shape */
     const int64_t *shape;
     const char *const *result_names; /* NULL: "NAME" for one result, "NAME:0", "NAME:1" … */
-    double flops;               /* own FLOPs a point, or NAN: the kind's */
+    double flops;               /* own FLOPs a point of the loop nest; 0 or NAN: the kind's */
 };
-struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source);
-void sc_graph_builder_free(struct sc_graph_builder *builder);
+struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source); /* NULL when out of memory */
+void sc_graph_builder_free(struct sc_graph_builder *builder); /* NULL is allowed */
 /* Layers are begun; ops added since belong to the layer. An op before the first layer begins layer "model". */
 enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name, struct sc_error *err);
 enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_spec *spec, int *first_result,
                                struct sc_error *err); /* results are consecutive tensors */
 const struct sc_tensor *sc_graph_peek(const struct sc_graph_builder *b, int tensor);
 enum sc_status sc_graph_mark_output(struct sc_graph_builder *b, int tensor, struct sc_error *err);
-void sc_graph_describe(struct sc_graph_builder *b, int64_t batch, int64_t sequence);
+void sc_graph_describe(struct sc_graph_builder *b, int64_t batch, int64_t microbatches, int64_t sequence,
+                       enum sc_mode mode); /* otherwise 0, 1, 0, train */
 enum sc_status sc_graph_set_value(struct sc_graph_builder *b, const char *name, int64_t value); /* for set_names */
-/* Checks, infers gradients, FLOPs, classes, repeats; the builder is left empty. */
+/* Checks (there is an output; every op leads to something; no layer is empty), infers gradients, FLOPs, classes,
+ * repeats; the builder is left empty, to be freed. */
 enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out, struct sc_error *err);
 
 #endif
