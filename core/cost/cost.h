@@ -159,7 +159,7 @@ struct sc_cost_node {
     int klass;  /* nodes of one class share strategies and rows */
     const struct sc_strategies *set;
     const double *micro_s; /* a choice: seconds a microbatch, forward + backward + recomputation */
-    const double *once_s;  /* a choice: seconds an iteration; NULL: all 0 */
+    const double *once_s;  /* a choice: seconds an iteration */
 };
 
 /* A tensor's way from one node to the next: the resharding forward, that of its gradient backward. Rows are choices
@@ -169,7 +169,7 @@ struct sc_cost_edge {
     int port;  /* operand of `to`; 0 for a fan-out */
     int table; /* dense id */
     int stride;
-    const double *micro_s, *once_s; /* once_s NULL: all 0 */
+    const double *micro_s, *once_s;
 };
 
 /* While t0 <= t < t1 (slots of one iteration; see memory.c) the node occupies bytes[choice]. */
@@ -230,17 +230,16 @@ enum sc_cause {
 const char *sc_cause_name(enum sc_cause cause);
 const char *sc_cause_words(enum sc_cause cause);
 
-/* One addend of a node's or an edge's cost. seconds × times, summed over the phases of a microbatch or over ONCE, is
- * the table's entry (before rounding to the quantum): items and tables come from the same code. */
+/* One addend of a node's or an edge's cost. Their seconds, summed over the phases of a microbatch or over ONCE, are the
+ * table's entry (before rounding to the quantum): items and tables come from the same code. */
 struct sc_item {
     enum sc_phase phase;
     enum sc_cause cause;
     enum sc_collective kind; /* for causes that communicate */
     bool collective;
     uint8_t axes;
-    double bytes;            /* as in struct sc_move */
-    double seconds;          /* one occurrence, after overlap */
-    int times;               /* occurrences a microbatch (an iteration, when ONCE): 1, but for the steps of a ring */
+    double bytes;            /* as in struct sc_move; of all steps together, for a RING */
+    double seconds;          /* a microbatch, or an iteration when ONCE; after overlap */
     const char *algorithm;   /* static; NULL for compute */
     double flops, traffic;   /* compute: a device's FLOPs and bytes moved */
     int term;                /* TERM: index into options.terms */
