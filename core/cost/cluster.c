@@ -61,6 +61,7 @@ static uint64_t hash_cluster(const struct sc_cluster *c) {
         h = sc_hash_bytes(h, m->bytes, (size_t)m->count * sizeof *m->bytes);
         h = sc_hash_bytes(h, m->seconds, (size_t)m->count * sizeof *m->seconds);
     }
+    for (int a = 0; a < c->logical.count; a++) h = sc_hash_u64(h, (uint64_t)c->logical.size[a]);
     h = sc_hash_u64(h, (uint64_t)c->formulas);
     for (int i = 0; i < c->axis_count; i++) h = hash_double(hash_double(h, c->axis_alpha[i]), c->axis_beta[i]);
     return h;

@@ -142,14 +142,14 @@ static void offer(double seconds, const char *name, double *best, const char **a
 
 static double native_seconds(const struct sc_mesh *mesh, enum sc_collective kind, unsigned axes, double bytes,
                              const char **algorithm) {
-    const struct sc_measured *measured = measured_for(mesh, kind, axes);
-    if (measured != NULL) {
-        *algorithm = "measured";
-        return measured_at(measured, bytes);
-    }
     struct lines l = lines_of(mesh, axes);
     bool two_levels = l.hosts > 1 && l.even && l.per > 1;
     double best = INFINITY;
+    const struct sc_measured *measured = measured_for(mesh, kind, axes);
+    if (measured != NULL) {
+        offer(measured_at(measured, bytes), "measured", &best, algorithm);
+        if (bytes >= measured->bytes[0]) return best; /* smaller messages take less than the smallest measured */
+    }
     switch (kind) {
     case SC_ALL_REDUCE:
         offer(2 * ring(&l, bytes), "ring", &best, algorithm);

@@ -48,7 +48,7 @@ struct sc_link {
 };
 
 /* A measured collective: seconds by bytes (as in struct sc_move), for groups of `devices` in all, spread over `hosts`;
- * interpolated log-log, constant below the first point, at the last point's rate above the last. */
+ * interpolated log-log, at the last point's rate above the last, an upper bound below the first. */
 struct sc_measured {
     enum sc_collective kind;
     int devices, hosts, count;
@@ -62,6 +62,7 @@ struct sc_cluster {
     struct sc_link inside, between; /* a host; hosts */
     int measured_count;
     const struct sc_measured *measured;
+    struct sc_axes logical;    /* the one logical mesh of all devices that is meant; count 0: any */
     enum sc_formulas formulas; /* that the cluster is meant for; a mesh may be made with others */
     /* Alpa's formulas only: α and β of each logical axis, in Alpa's own units (1 and 1 a byte for axes not given). */
     int axis_count;
@@ -103,7 +104,7 @@ bool sc_axes_parse(const char *text, struct sc_axes *out);
 
 /* Seconds of a collective over `axes` of the mesh, `bytes` as in struct sc_move; 0 for one device or no bytes. The
  * algorithm chosen ("ring", "tree", "hierarchical", "pairwise", "direct", "measured", "alpa") into *algorithm when not
- * NULL (static). A measured table, where one fits the group, is preferred: it is what the best algorithm really took. */
+ * NULL (static). A measured table that fits the group is preferred within its range: so much the best algorithm took. */
 double sc_collective_seconds(const struct sc_mesh *mesh, enum sc_collective kind, unsigned axes, double bytes,
                              const char **algorithm);
 /* As a sc_move_price; user is a struct sc_mesh. */

@@ -235,7 +235,7 @@ static enum sc_status read_formulas(const struct sc_json_doc *doc, const struct 
                                     struct sc_error *err) {
     static const char *const axis_keys[] = {"alpha", "beta", NULL};
     struct sc_cluster *c = &draft->cluster;
-    const char *name = NULL, *names[SC_FORMULAS_COUNT];
+    const char *name = NULL, *names[SC_FORMULAS_COUNT], *mesh = NULL;
     enum sc_status status = sc_json_want_string(doc, root, "formulas", false, &name, err);
     if (status != SC_OK) return status;
     if (name != NULL && !sc_formulas_find(name, &c->formulas)) {
@@ -244,6 +244,10 @@ static enum sc_status read_formulas(const struct sc_json_doc *doc, const struct 
         return sc_json_fail(doc, sc_json_get(root, "formulas"), err, "unknown formulas \"%s\"; %s", name,
                             near != NULL ? near : "native, alpa or alpa-playground");
     }
+    status = sc_json_want_string(doc, root, "mesh", false, &mesh, err);
+    if (status != SC_OK) return status;
+    if (mesh != NULL && !sc_axes_parse(mesh, &c->logical))
+        return sc_json_fail(doc, sc_json_get(root, "mesh"), err, "\"%s\" is not a mesh; for example \"2x4\"", mesh);
     const struct sc_json *axes = NULL;
     status = sc_json_want(doc, root, "axes", false, SC_JSON_ARRAY, &axes, err);
     if (status != SC_OK || axes == NULL) return status;
@@ -314,7 +318,7 @@ static enum sc_status read_base(const struct sc_json_doc *doc, const struct sc_j
 static enum sc_status read_root(const struct sc_json_doc *doc, const char *path, struct draft *draft,
                                 struct sc_error *err) {
     static const char *const keys[] = {"stagecut", "name", "source", "extends",  "hosts",    "devices_per_host",
-                                       "device",   "links", "measured", "formulas", "axes", NULL};
+                                       "device",   "links", "measured", "formulas", "mesh", "axes", NULL};
     const struct sc_json *root = sc_json_root(doc);
     struct sc_cluster *c = &draft->cluster;
     enum sc_status status = sc_json_version(doc, err);
@@ -355,6 +359,10 @@ static enum sc_status check_whole(const struct sc_json_doc *doc, const struct dr
         if (wanted[i].missing)
             return sc_json_fail(doc, sc_json_root(doc), err, "the cluster does not say its %s", wanted[i].key);
     }
+    int devices = c->hosts * c->devices_per_host, product = sc_axes_product(&c->logical, (1u << c->logical.count) - 1);
+    if (c->logical.count > 0 && product != devices)
+        return sc_json_fail(doc, sc_json_get(sc_json_root(doc), "mesh"), err,
+                            "the mesh has %d devices, the cluster %d", product, devices);
     return SC_OK;
 }
 
@@ -431,6 +439,7 @@ static enum sc_status set_hosts(struct draft *draft, int64_t hosts, struct sc_er
     if (hosts > 1 && c->formulas == SC_FORMULAS_NATIVE && draft->between.gbs == 0)
         return sc_fail(err, SC_INPUT, "cluster %s does not say links.between.gbs, so it has one host", c->name);
     c->hosts = (int)hosts;
+    c->logical = (struct sc_axes){0};
     c->name = sc_arena_printf(draft->arena, "%s:%d", c->name, c->hosts);
     return c->name != NULL ? SC_OK : no_memory(err);
 }
