@@ -12,6 +12,7 @@
 struct sc_plan_file {
     struct sc_settings settings;
     struct sc_texts strategies; /* "OP=STRATEGY" */
+    double objective_s;
 };
 
 static bool texts_add(struct sc_texts *texts, char *text)
@@ -40,6 +41,11 @@ void sc_plan_file_free(struct sc_plan_file *file)
 const struct sc_settings *sc_plan_file_settings(const struct sc_plan_file *file)
 {
     return &file->settings;
+}
+
+double sc_plan_file_objective(const struct sc_plan_file *file)
+{
+    return file->objective_s;
 }
 
 /* An option's value may be a string or a list of strings. Its own error is put where the value stands. */
@@ -156,6 +162,10 @@ enum sc_status sc_plan_file_load(const char *path, struct sc_plan_file **out, st
         status = read_settings(doc, &file->settings, err);
     if (status == SC_OK)
         status = read_mesh(doc, &file->settings, err);
+    if (status == SC_OK) {
+        const struct sc_json *objective = sc_json_get(sc_json_root(doc), "objective_s");
+        file->objective_s = objective && sc_json_type(objective) == SC_JSON_NUMBER ? sc_json_number(objective) : NAN;
+    }
     if (status == SC_OK)
         status = read_ops(doc, &file->strategies, err);
     sc_json_doc_free(doc);

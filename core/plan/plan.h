@@ -188,6 +188,7 @@ struct sc_plan_file;
 enum sc_status sc_plan_file_load(const char *path, struct sc_plan_file **out, struct sc_error *err);
 void sc_plan_file_free(struct sc_plan_file *file);
 const struct sc_settings *sc_plan_file_settings(const struct sc_plan_file *file);
+double sc_plan_file_objective(const struct sc_plan_file *file); /* as the file says; NAN when it does not */
 /* Price the file's strategies under `settings` (its own, changed by options): a plan whose ops are all fixed. */
 enum sc_status sc_plan_file_price(struct sc_planner *planner, const struct sc_plan_file *file,
                                   const struct sc_settings *settings, struct sc_plan **out, struct sc_error *err);

@@ -143,8 +143,9 @@ static enum sc_status submesh(const struct sc_planner *planner, const struct sc_
     return SC_OK;
 }
 
-static enum sc_status shapes_to_try(const struct sc_settings *settings, int devices, struct sc_axes *shapes, int *count,
-                                    struct sc_error *err)
+/* The shape asked for, the one the cluster is meant as, or every shape of its devices. */
+static enum sc_status shapes_to_try(const struct sc_cluster *cluster, const struct sc_settings *settings, int devices,
+                                    struct sc_axes *shapes, int *count, struct sc_error *err)
 {
     if (settings->mesh && *settings->mesh) {
         if (!sc_axes_parse(settings->mesh, &shapes[0]))
@@ -152,6 +153,11 @@ static enum sc_status shapes_to_try(const struct sc_settings *settings, int devi
         if (sc_axes_product(&shapes[0], 7u) != devices)
             return sc_fail(err, SC_USAGE, "--mesh %s: has %d devices, but %d are asked for (--devices)",
                            settings->mesh, sc_axes_product(&shapes[0], 7u), devices);
+        *count = 1;
+        return SC_OK;
+    }
+    if (cluster->logical.count && sc_axes_product(&cluster->logical, 7u) == devices) {
+        shapes[0] = cluster->logical;
         *count = 1;
         return SC_OK;
     }
@@ -164,11 +170,11 @@ static enum sc_status shapes_to_try(const struct sc_settings *settings, int devi
 
 /* ---- cost tables ---- */
 
-static struct sc_cost_options cost_options(const struct sc_settings *s)
+static struct sc_cost_options cost_options(const struct sc_settings *s, const struct sc_graph *graph)
 {
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.mode = s->mode;
-    options.microbatches = s->microbatches ? (int)s->microbatches : 1;
+    options.microbatches = (int)graph->microbatches;
     options.remat = s->remat;
     options.memory_bytes = s->memory_gib * 0x1p30;
     options.uneven = s->uneven;
@@ -268,7 +274,7 @@ static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_
     *out = (struct attempt){.arena = sc_arena_new()};
     if (!out->arena)
         return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
-    struct sc_cost_options options = cost_options(request->settings);
+    struct sc_cost_options options = cost_options(request->settings, planner->graph);
     enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
     if (status == SC_OK)
         status = plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins,
@@ -454,10 +460,10 @@ static enum sc_status best_attempt(struct sc_planner *planner, const struct sc_p
                                    struct attempt *best, double *bound, double *seconds, struct sc_error *err)
 {
     struct sc_axes shapes[MAX_SHAPES];
-    int hosts, devices, count;
+    int hosts = 0, devices = 0, count = 0;
     enum sc_status status = submesh(planner, request->settings, &hosts, &devices, err);
     if (status == SC_OK)
-        status = shapes_to_try(request->settings, hosts * devices, shapes, &count, err);
+        status = shapes_to_try(planner->cluster, request->settings, hosts * devices, shapes, &count, err);
     *bound = INFINITY;
     for (int i = 0; status == SC_OK && i < count; i++) {
         struct sc_mesh mesh;
