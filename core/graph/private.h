@@ -73,6 +73,7 @@ enum sc_status sc_make_reduce(struct sc_making *m);
 enum sc_status sc_make_reshape(struct sc_making *m);
 enum sc_status sc_make_transpose(struct sc_making *m);
 enum sc_status sc_make_split(struct sc_making *m);
+enum sc_status sc_make_slice(struct sc_making *m);
 enum sc_status sc_make_concat(struct sc_making *m);
 enum sc_status sc_make_expand(struct sc_making *m);
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_CANDIDATES = 64, MAX_PERIOD_UNITS = 4096 };
+enum { MAX_CANDIDATES = 64, MAX_PERIOD_UNITS = 4096, MIN_LENGTH = 2 /* ops: folding single ops hides more than it shows */ };
 
 /* Rolling hashes: the hash of units [i, j) in constant time, to compare runs of any length. */
 struct units {
@@ -124,7 +124,8 @@ static bool search(struct sc_arena *arena, const struct sc_graph *g, const struc
         int best_period = 0, best_copies = 1, tries = 0;
         for (int j = u->next[i]; j < u->count && j - i <= MAX_PERIOD_UNITS && tries < MAX_CANDIDATES; j = u->next[j], tries++) {
             int p = j - i;
-            if (i + 2 * p > u->count || run_hash(u, i, j) != run_hash(u, j, j + p))
+            if (i + 2 * p > u->count || u->first[j] - u->first[i] < MIN_LENGTH ||
+                run_hash(u, i, j) != run_hash(u, j, j + p))
                 continue;
             int copies = count_copies(g, u, i, p);
             if (copies > 1 && (int64_t)copies * p > (int64_t)best_copies * best_period) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Makers of rules for kinds that only move numbers: reshape, transpose, split, concat, expand.
+ * Makers of rules for kinds that only move numbers: reshape, transpose, split, slice, concat, expand.
  */
 #include "make.h"
 
@@ -143,7 +143,7 @@ enum sc_status sc_make_reshape(struct sc_making *m) {
     return SC_OK;
 }
 
-/* ---- transpose, split, concat, expand -------------------------------------------------------------- */
+/* ---- transpose, split, slice, concat, expand -------------------------------------------------------------- */
 
 /* "d0 d1 _ d3": every dimension of the operand by its name, except `hole` (-1: none). */
 static void write_dims(struct sc_str *text, int rank, int hole) {
@@ -223,6 +223,28 @@ enum sc_status sc_make_split(struct sc_making *m) {
         *result = *shape;
         result->size[axis] = size;
     }
+    m->binding->shaped = true;
+    return SC_OK;
+}
+
+enum sc_status sc_make_slice(struct sc_making *m) {
+    const struct sc_shape *shape = &m->binding->operands[0];
+    int64_t value, start, size;
+    int axis;
+    enum sc_status status = sc_make_int(m, "axis", SC_REQUIRED, INT32_MIN, INT32_MAX, &value);
+    if (status == SC_OK)
+        status = sc_make_axis(m, value, shape->rank, &axis);
+    if (status == SC_OK)
+        status = sc_make_int(m, "start", 0, 0, shape->size[axis] - 1, &start);
+    if (status == SC_OK)
+        status = sc_make_int(m, "size", SC_REQUIRED, 1, shape->size[axis] - start, &size);
+    if (status != SC_OK)
+        return status;
+    write_dims(m->text, shape->rank, axis);
+    sc_str_add(m->text, " -> ");
+    write_dims(m->text, shape->rank, axis);
+    m->binding->results[0] = *shape;
+    m->binding->results[0].size[axis] = size;
     m->binding->shaped = true;
     return SC_OK;
 }

@@ -320,11 +320,9 @@ static enum sc_status measure_ellipsis(struct reader *r) {
             return fail(r, "operand %d has %d dimensions; the rule wants at least %d", k + 1,
                         r->binding->operands[k].rank, r->group[k].rank);
         for (int i = 0; i < count; i++) {
-            char name[SC_NAME_SIZE];
-            int number = i;
-            do
-                snprintf(name, sizeof name, "d%d", number++);
-            while (find_factor(r, name) >= 0);
+            char name[SC_NAME_SIZE] = "";
+            for (unsigned number = (unsigned)i; !*name || find_factor(r, name) >= 0; number++)
+                snprintf(name, sizeof name, "d%u", number % 100);
             int index = add_factor(r, name);
             if (index < 0)
                 return fail(r, "more than %d factors", SC_MAX_FACTORS);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to model loading: variables, expressions and the state of one import. model.c reads the head of the file
+ * (extends, parameters, batch), body.c its body.
+ */
+#ifndef SC_IMPORT_MODEL_H
+#define SC_IMPORT_MODEL_H
+
+#include "import/import.h"
+
+enum {
+    SC_MODEL_MAX_FILES = 8,       /* of a chain of "extends" */
+    SC_MODEL_MAX_DEPTH = 32,      /* groups inside groups */
+    SC_MODEL_MAX_STEPS = 1000000, /* items and iterations of one expansion */
+    SC_MODEL_MAX_LIST = 1024      /* numbers of a list parameter */
+};
+
+/* A name in expressions: one number, or a list that is indexed. */
+struct sc_variable {
+    const char *name;
+    int64_t value;
+    const int64_t *list; /* NULL: a number */
+    int count;
+};
+typedef SC_VEC(struct sc_variable) sc_variables; /* later ones hide earlier ones */
+
+/* Whole numbers with + - * / % ( ) ?: && || ! comparisons, name[index], min, max, ceil_div, floor_div. A division has
+ * to be exact. On failure `why` says what is wrong, without the expression. */
+bool sc_expression_eval(const char *text, const struct sc_variable *variables, size_t count, int64_t *out, char *why,
+                        size_t why_size);
+
+struct sc_model_file {
+    struct sc_json_doc *doc;
+    const struct sc_json *root;
+    char *path; /* canonical, to find loops */
+};
+
+struct sc_importer {
+    const struct sc_model_options *options;
+    struct sc_error *err;
+    struct sc_arena *arena;   /* for the import */
+    struct sc_arena *scratch; /* for one op */
+    struct sc_model_file files[SC_MODEL_MAX_FILES]; /* the given one first, the one with the body last */
+    int file_count;
+    const struct sc_json_doc *doc; /* the last file's */
+    sc_variables variables;
+    enum sc_dtype compute;
+    const struct sc_json *blocks;
+    struct sc_graph_builder *builder;
+    struct sc_map tensors; /* full name → tensor, or SC_ABSENT */
+    struct sc_str prefix;  /* "layer.3.mlp." */
+    int depth;
+    bool in_layer;
+    int64_t steps;
+};
+enum { SC_ABSENT = -1 }; /* of an item whose "when" is false and that passes nothing through */
+
+enum sc_status sc_model_no_memory(struct sc_importer *im);
+/* A number: a JSON integer, true or false, or an expression. */
+enum sc_status sc_model_number(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
+                               int64_t *out);
+/* A list of numbers, in im->scratch or `arena`. */
+enum sc_status sc_model_numbers(struct sc_importer *im, struct sc_arena *arena, const struct sc_json_doc *doc,
+                                const struct sc_json *value, int max, const int64_t **out, int *count);
+/* Dtype by name; "compute" is the model's. */
+enum sc_status sc_model_dtype(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
+                              enum sc_dtype *out);
+bool sc_model_define(struct sc_importer *im, const char *name, int64_t value);
+
+/* Expand the body of the last file into im->builder and mark the outputs. */
+enum sc_status sc_model_expand(struct sc_importer *im);
+
+#endif
