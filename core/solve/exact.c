@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * exact: the ladder. Each rung leaves a plan, a proven bound or a smaller problem to the next one (see the headers of
+ * reduce.c, eliminate.c, ilp.c). Everything works on whole numbers of a unit, so that bounds are proofs.
+ */
+#include "solve/core.h"
+#include "solve/elim.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double widest = 1 << 25; /* entries of all elimination tables together: 256 MB */
+
+struct ladder {
+    struct sc_job *job;
+    struct sc_core *core;
+    int *plan, *choices; /* scratch: of the core, of the problem */
+    double since;        /* start of the present rung */
+};
+
+/* ---- bookkeeping ------------------------------------------------------------------------------------ */
+
+static void begin(struct ladder *l, const char *rung)
+{
+    sc_job_phase(l->job, rung);
+    l->since = sc_now();
+}
+
+static void end(struct ladder *l)
+{
+    sc_job_trace(l->job, l->job->phase, sc_now() - l->since, l->core ? l->core->alive : 0,
+                 l->core ? l->core->edge_alive : 0);
+}
+
+/* From core units to the problem's, less what rounding may have changed. */
+static void lower_bound(struct ladder *l, double units)
+{
+    sc_job_bound(l->job, units == INFINITY ? INFINITY : units * l->core->unit - l->core->error);
+}
+
+static void offer(struct ladder *l, const int *plan)
+{
+    sc_core_expand(l->core, plan, l->choices);
+    sc_job_plan(l->job, l->choices);
+}
+
+static void no_plan(struct ladder *l)
+{
+    if (l->job->solution->choices) { /* nothing is cheaper than what is known */
+        l->job->solution->status = SC_SOLVED_OPTIMAL;
+        return;
+    }
+    l->job->solution->status = SC_SOLVED_INFEASIBLE;
+    l->job->over_limit |= l->core->limited;
+}
+
+/* ---- rungs ------------------------------------------------------------------------------------------ */
+
+/* Elimination of the whole problem as it came, without its limit: the bound at once, min-marginals, and often the
+ * optimum. SC_OK also when it was too wide. */
+static enum sc_status marginals(struct ladder *l)
+{
+    struct sc_core_view v = {0};
+    struct sc_elim *elim = NULL;
+    struct sc_solution *s = l->job->solution;
+    bool too_wide = false;
+    enum sc_status status = SC_NO_MEMORY;
+    begin(l, "eliminate");
+    if (sc_core_view_make(l->core, &v))
+        elim = sc_elim_new(&v.view, widest, l->job->options->cancel, &too_wide);
+    if (elim) {
+        status = sc_elim_run(elim, v.view.cost);
+        if (status == SC_OK)
+            status = sc_elim_descend(elim);
+        if (status == SC_OK)
+            status = sc_elim_marginals(elim, s->marginal);
+        if (status == SC_OK) {
+            for (int n = 0; n < l->core->n; n++)
+                for (int c = 0; c < l->core->node[n].k; c++)
+                    s->marginal[n][c] = s->marginal[n][c] * l->core->unit - l->core->error;
+            sc_elim_plan(elim, l->plan);
+            lower_bound(l, elim->total);
+            offer(l, l->plan);
+        } else if (status == SC_INFEASIBLE) {
+            l->core->infeasible = true;
+            status = SC_OK;
+        }
+    } else if (too_wide) {
+        s->marginal = NULL;
+        status = SC_OK;
+    } else if (sc_cancelled(l->job->options->cancel)) {
+        status = SC_CANCELLED;
+    }
+    sc_elim_free(elim);
+    sc_core_view_free(&v);
+    if (s->marginal) {
+        sc_core_settle_slots(l->core);
+        s->marginals_exact = l->core->slot_count == 0 && l->core->error == 0;
+    }
+    end(l);
+    return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
+}
+
+static enum sc_status reduce(struct ladder *l)
+{
+    begin(l, "reduce");
+    sc_core_reduce(l->core);
+    if (!l->core->infeasible && !l->core->no_memory && l->core->alive == 0) {
+        lower_bound(l, l->core->constant);
+        offer(l, l->plan);
+    }
+    end(l);
+    if (l->core->no_memory)
+        return sc_job_no_memory(l->job);
+    return sc_cancelled(l->job->options->cancel) ? SC_CANCELLED : SC_OK;
+}
+
+static enum sc_status eliminate(struct ladder *l)
+{
+    struct sc_core_view v = {0};
+    struct sc_elim *elim = NULL;
+    bool too_wide = false;
+    enum sc_status status = SC_NO_MEMORY;
+    begin(l, "eliminate");
+    if (sc_core_view_make(l->core, &v))
+        elim = sc_elim_new(&v.view, widest, l->job->options->cancel, &too_wide);
+    if (elim) {
+        status = sc_elim_run(elim, v.view.cost);
+        if (status == SC_OK) {
+            int *plan = sc_calloc((size_t)v.view.node_count, sizeof *plan);
+            lower_bound(l, l->core->constant + elim->total);
+            if (plan) {
+                sc_elim_plan(elim, plan);
+                for (int i = 0; i < v.view.node_count; i++)
+                    l->plan[v.nodes[i]] = plan[i];
+                offer(l, l->plan);
+            } else {
+                status = SC_NO_MEMORY;
+            }
+            sc_free(plan);
+        } else if (status == SC_INFEASIBLE) {
+            l->core->infeasible = true;
+            status = SC_OK;
+        }
+    } else if (too_wide) {
+        status = SC_OK;
+    } else if (sc_cancelled(l->job->options->cancel)) {
+        status = SC_CANCELLED;
+    }
+    sc_elim_free(elim);
+    sc_core_view_free(&v);
+    end(l);
+    return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
+}
+
+struct incumbent {
+    struct ladder *ladder;
+    struct sc_core_view *view;
+};
+
+static void take(void *user, const int *choices, double bound)
+{
+    struct incumbent *in = user;
+    (void)bound;
+    for (int i = 0; i < in->view->view.node_count; i++)
+        in->ladder->plan[in->view->nodes[i]] = choices[i];
+    offer(in->ladder, in->ladder->plan);
+}
+
+static enum sc_status search(struct ladder *l)
+{
+    struct sc_core_view v = {0};
+    struct incumbent in = {l, &v};
+    struct sc_ilp_result result = {0};
+    begin(l, "search");
+    enum sc_status status = SC_NO_MEMORY;
+    if (sc_core_view_make(l->core, &v))
+        result.choices = sc_calloc((size_t)v.view.node_count, sizeof *result.choices);
+    if (result.choices) {
+        double cutoff = l->job->solution->choices ? l->job->solution->cost / l->core->unit - l->core->constant : INFINITY;
+        status = sc_ilp_run(&v.view, SC_ILP_POLYTOPE, cutoff, l->job->options->cancel, take, &in, &result, l->job->err);
+        if (status == SC_OK && result.end == SC_ILP_NONE) {
+            l->core->limited = true;
+            no_plan(l);
+        } else if (status == SC_OK && result.end == SC_ILP_OPTIMAL) {
+            l->job->solution->status = SC_SOLVED_OPTIMAL;
+        }
+    }
+    sc_free(result.choices);
+    sc_core_view_free(&v);
+    end(l);
+    return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
+}
+
+static bool settled(const struct ladder *l)
+{
+    const struct sc_solution *s = l->job->solution;
+    return l->core->infeasible || (s->choices && s->bound >= s->cost - 2 * l->core->error) || sc_job_stop(l->job);
+}
+
+static enum sc_status climb(struct ladder *l)
+{
+    enum sc_status status = SC_OK;
+    if (l->job->options->marginals)
+        status = marginals(l);
+    if (status == SC_OK && !settled(l))
+        status = reduce(l);
+    if (status == SC_OK && !settled(l))
+        status = eliminate(l);
+    if (status == SC_OK && !settled(l))
+        status = search(l);
+    if (status != SC_OK)
+        return status;
+    l->job->solution->tolerance = 2 * l->core->error;
+    if (l->core->infeasible)
+        no_plan(l);
+    else if (l->job->solution->choices && l->job->solution->bound >= l->job->solution->cost - 2 * l->core->error)
+        l->job->solution->status = SC_SOLVED_OPTIMAL;
+    return SC_OK;
+}
+
+enum sc_status sc_solve_exact(struct sc_job *job)
+{
+    size_t n = (size_t)job->problem->node_count;
+    struct ladder l = {.job = job};
+    l.core = sc_core_new(job->problem, job->options->cancel);
+    l.plan = sc_calloc(n, sizeof *l.plan);
+    l.choices = sc_calloc(n, sizeof *l.choices);
+    enum sc_status status = l.core && l.plan && l.choices ? climb(&l) : sc_job_no_memory(job);
+    sc_core_free(l.core);
+    sc_free(l.plan);
+    sc_free(l.choices);
+    return status;
+}
