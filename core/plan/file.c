@@ -15,26 +15,12 @@ struct sc_plan_file {
     double objective_s;
 };
 
-static bool texts_add(struct sc_texts *texts, char *text)
-{
-    char **at = text ? sc_realloc(texts->at, (size_t)texts->count + 1, sizeof *at) : NULL;
-    if (!at) {
-        sc_free(text);
-        return false;
-    }
-    texts->at = at;
-    at[texts->count++] = text;
-    return true;
-}
-
 void sc_plan_file_free(struct sc_plan_file *file)
 {
     if (!file)
         return;
     sc_settings_free(&file->settings);
-    for (int i = 0; i < file->strategies.count; i++)
-        sc_free(file->strategies.at[i]);
-    sc_free(file->strategies.at);
+    plan_texts_free(&file->strategies);
     sc_free(file);
 }
 
@@ -136,7 +122,9 @@ static enum sc_status read_ops(const struct sc_json_doc *doc, struct sc_texts *s
             return status;
         struct sc_str text = {0};
         sc_str_addf(&text, "%s=%s", name, strategy);
-        if (text.failed || !texts_add(strategies, text.data))
+        bool added = !text.failed && plan_texts_add(strategies, sc_str_text(&text));
+        sc_str_free(&text);
+        if (!added)
             return sc_fail(err, SC_NO_MEMORY, "no memory for a plan of %zu ops", sc_json_count(ops));
     }
     return status;

@@ -22,6 +22,12 @@ static inline struct plan_full *plan_full(const struct sc_plan *plan)
     return (struct plan_full *)(uintptr_t)plan;
 }
 
+/* ---- settings.c ---- */
+
+bool plan_texts_add(struct sc_texts *texts, const char *text); /* false: out of memory, nothing changed */
+void plan_texts_free(struct sc_texts *texts);
+bool plan_text_set(char **field, const char *text); /* replaces; NULL empties */
+
 /* ---- pins.c ---- */
 
 /* What pins mean on given cost tables. Lives in an arena. */
