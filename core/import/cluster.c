@@ -282,22 +282,28 @@ static enum sc_status read_sizes(const struct sc_json_doc *doc, const struct sc_
 
 static enum sc_status read_file(const char *path, struct draft *draft, struct sc_error *err);
 
-/* Where a name of a cluster leads: a path as it is; else NAME.json beside `beside` (a path, or NULL), else among the
- * presets. NULL when there is no such file or no memory. */
-static const char *resolve(const char *name, const char *beside, struct draft *draft) {
+/* Where the name of a cluster leads: a path as it is; else NAME.json beside `beside` (a path, or NULL), else among the
+ * presets. *out stays NULL when there is no such file. */
+static enum sc_status resolve(const char *name, const char *beside, struct draft *draft, const char **out,
+                              struct sc_error *err) {
     size_t length = strlen(name);
     bool is_path = strchr(name, '/') != NULL || strcmp(name, "-") == 0 ||
                    (length > 5 && strcmp(name + length - 5, ".json") == 0);
-    const char *slash = beside != NULL ? strrchr(beside, '/') : NULL;
-    const char *near = NULL;
-    if (beside != NULL && name[0] != '/')
+    const char *slash = beside != NULL ? strrchr(beside, '/') : NULL, *near = NULL;
+    *out = NULL;
+    if (beside != NULL && name[0] != '/') {
         near = sc_arena_printf(draft->arena, "%.*s%s%s", slash != NULL ? (int)(slash - beside + 1) : 0, beside, name,
                                is_path ? "" : ".json");
-    else if (is_path) near = name;
-    if (near != NULL && (strcmp(near, "-") == 0 || sc_file_exists(near))) return near;
-    if (is_path || draft->presets_dir == NULL) return NULL;
+        if (near == NULL) return no_memory(err);
+    } else if (is_path) {
+        near = name;
+    }
+    if (near != NULL && (strcmp(near, "-") == 0 || sc_file_exists(near))) *out = near;
+    if (*out != NULL || is_path || draft->presets_dir == NULL) return SC_OK;
     const char *preset = sc_arena_printf(draft->arena, "%s/%s.json", draft->presets_dir, name);
-    return preset != NULL && sc_file_exists(preset) ? preset : NULL;
+    if (preset == NULL) return no_memory(err);
+    if (sc_file_exists(preset)) *out = preset;
+    return SC_OK;
 }
 
 static enum sc_status read_base(const struct sc_json_doc *doc, const struct sc_json *root, const char *path,
@@ -308,7 +314,9 @@ static enum sc_status read_base(const struct sc_json_doc *doc, const struct sc_j
     if (++draft->depth > MAX_EXTENDS)
         return sc_json_fail(doc, sc_json_get(root, "extends"), err,
                             "clusters extend each other more than %d deep, or in a circle", MAX_EXTENDS);
-    const char *base = strcmp(name, "-") == 0 ? NULL : resolve(name, path, draft);
+    const char *base = NULL;
+    if (strcmp(name, "-") != 0) status = resolve(name, path, draft, &base, err);
+    if (status != SC_OK) return status;
     if (base == NULL)
         return sc_json_fail(doc, sc_json_get(root, "extends"), err,
                             "no cluster \"%s\" to extend, neither beside this file nor among the presets", name);
@@ -420,13 +428,14 @@ static enum sc_status unknown_preset(const char *name, struct draft *draft, stru
 /* "NAME:HOSTS" is NAME with another number of hosts, unless a file is really called so. */
 static enum sc_status find_cluster(const char *name, struct draft *draft, const char **path, int64_t *hosts,
                                    struct sc_error *err) {
-    *path = resolve(name, NULL, draft);
-    if (*path != NULL) return SC_OK;
+    enum sc_status status = resolve(name, NULL, draft, path, err);
+    if (status != SC_OK || *path != NULL) return status;
     const char *colon = strrchr(name, ':');
     if (colon == NULL) return unknown_preset(name, draft, err);
     const char *base = sc_arena_strndup(draft->arena, name, (size_t)(colon - name));
     if (base == NULL) return no_memory(err);
-    *path = resolve(base, NULL, draft);
+    status = resolve(base, NULL, draft, path, err);
+    if (status != SC_OK) return status;
     if (*path == NULL) return unknown_preset(base, draft, err);
     if (!sc_parse_int(colon + 1, hosts) || *hosts < 1 || *hosts > MAX_HOSTS)
         return sc_fail(err, SC_USAGE, "\"%s\": after the colon comes a number of hosts, 1 to %d", name, MAX_HOSTS);
