@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum { MOST_ENTRIES = 60 * 1000 * 1000, SLICE_MS = 30, FIRST_SLICE = 20 };
-static const double integral = 1e-6, violated = 1e-7;
+static const double integral = 1e-6, violated = 1e-6; /* GLPK itself keeps rows to 1e-7 */
 
 struct ilp {
     const struct sc_view *view;
@@ -35,7 +35,6 @@ struct ilp {
     double *value;
     int entries;
     double *load;     /* a slot each, one more at the end */
-    bool *has_row;    /* a slot each */
     int *row_index;   /* scratch for one row */
     double *row_value;
     jmp_buf trap;
@@ -90,11 +89,9 @@ static bool reserve(struct ilp *m)
     m->col = sc_calloc((size_t)m->entries + 1, sizeof *m->col);
     m->value = sc_calloc((size_t)m->entries + 1, sizeof *m->value);
     m->load = sc_calloc((size_t)v->slot_count + 1, sizeof *m->load);
-    m->has_row = sc_calloc((size_t)v->slot_count + 1, sizeof *m->has_row);
     m->row_index = sc_calloc(total + 1, sizeof *m->row_index);
     m->row_value = sc_calloc(total + 1, sizeof *m->row_value);
-    return m->first && m->column && m->row && m->col && m->value && m->load && m->has_row && m->row_index &&
-           m->row_value;
+    return m->first && m->column && m->row && m->col && m->value && m->load && m->row_index && m->row_value;
 }
 
 static void release(struct ilp *m)
@@ -105,7 +102,6 @@ static void release(struct ilp *m)
     sc_free(m->col);
     sc_free(m->value);
     sc_free(m->load);
-    sc_free(m->has_row);
     sc_free(m->row_index);
     sc_free(m->row_value);
 }
@@ -281,7 +277,8 @@ static void add_usage_row(struct ilp *m, glp_prob *lp, int slot, bool cover)
     glp_set_row_bnds(lp, row, GLP_UP, 0, cover ? length - 1 : bound);
 }
 
-/* Add the row of the worst time of every stretch of times that the present solution overloads. Returns how many. */
+/* Add the row of the worst time of every stretch of times that the present solution overloads. Returns how many. GLPK
+ * keeps an added row only below the node where it was added, so it may have to be added again elsewhere. */
 static int add_violated(struct ilp *m, glp_prob *lp)
 {
     const struct sc_view *v = m->view;
@@ -290,21 +287,15 @@ static int add_violated(struct ilp *m, glp_prob *lp)
     if (v->slot_count == 0)
         return 0;
     find_loads(m, lp, &whole);
-    for (int t = 0; t < v->slot_count;) {
+    for (int t = 0; t < v->slot_count; t++) {
         int worst = -1;
-        for (; t < v->slot_count; t++) {
-            double over = m->load[t] - v->room[t];
-            if (over <= (whole ? 0 : violated * fmax(v->room[t], 1)) || (m->has_row[t] && !whole))
-                break;
-            if (worst < 0 || over > m->load[worst] - v->room[worst])
+        for (; t < v->slot_count && m->load[t] - v->room[t] > (whole ? 0 : violated * fmax(v->room[t], 1)); t++)
+            if (worst < 0 || m->load[t] - v->room[t] > m->load[worst] - v->room[worst])
                 worst = t;
-        }
         if (worst >= 0) {
-            add_usage_row(m, lp, worst, m->has_row[worst]);
-            m->has_row[worst] = true;
+            double over = m->load[worst] - v->room[worst];
+            add_usage_row(m, lp, worst, whole && over <= 10 * violated * fmax(v->room[worst], 1));
             added++;
-        } else {
-            t++;
         }
     }
     return added;
@@ -358,14 +349,16 @@ static void decode(struct ilp *m, glp_prob *lp)
     for (int n = 0; n < v->node_count; n++) {
         double best = -1;
         for (int c = 0; c < v->choices[n]; c++) {
-            double s = primal(m, lp, n, c);
-            if (node_column(m, n, c) && s > best) {
-                best = s;
+            int col = node_column(m, n, c);
+            if (col && glp_get_col_prim(lp, col) > best) {
+                best = glp_get_col_prim(lp, col);
                 m->result->choices[n] = c;
             }
         }
     }
     m->result->found = true;
+    if (m->incumbent)
+        m->incumbent(m->user, m->result->choices, m->result->bound);
 }
 
 static void update_bound(struct ilp *m, glp_tree *tree)
@@ -396,10 +389,8 @@ static void watch(glp_tree *tree, void *info)
         add_violated(m, glp_ios_get_prob(tree));
         break;
     case GLP_IBINGO:
-        decode(m, glp_ios_get_prob(tree));
         update_bound(m, tree);
-        if (m->incumbent)
-            m->incumbent(m->user, m->result->choices, m->result->bound);
+        decode(m, glp_ios_get_prob(tree));
         break;
     default:
         break;
@@ -413,6 +404,7 @@ static void branch_and_bound(struct ilp *m)
     options.msg_lev = GLP_MSG_OFF;
     options.br_tech = GLP_BR_DTH;
     options.bt_tech = GLP_BT_BLB;
+    options.sr_heur = GLP_OFF; /* it rounds without asking for usage rows */
     options.cb_func = watch;
     options.cb_info = m;
     m->result->end = SC_ILP_STOPPED;
