@@ -37,33 +37,39 @@ static bool key_fanout(const struct cost_full *c, node_key *key, int tensor) {
     return done;
 }
 
-/* Alpa's playground has one axis a tensor dimension, and splits a product of matrices over every axis. */
-static bool in_playground(const struct cost_full *c, int op, const struct sc_strategy *s) {
+/* Do two axes shard the same dimension of something that the strategy lays out? */
+static bool shares_dim(const struct sc_op *o, const struct sc_strategy *s, int a, int b) {
+    int operands = o != NULL ? o->operand_count : 0, results = o != NULL ? o->result_count : 1;
+    for (int k = 0; k < operands; k++)
+        if (s->operand[k].dim[a] >= 0 && s->operand[k].dim[a] == s->operand[k].dim[b]) return true;
+    for (int r = 0; r < results; r++)
+        if (s->result[r].dim[a] >= 0 && s->result[r].dim[a] == s->result[r].dim[b]) return true;
+    return false;
+}
+
+/* The rules that come with Alpa's formulas (SC_FORMULAS_MAP). */
+static bool alpa_has(const struct cost_full *c, int op, const struct sc_strategy *s) {
     const struct sc_axes *axes = &c->costs.mesh.axes;
     const struct sc_op *o = op >= 0 ? &c->costs.graph->ops[op] : NULL;
     bool product = o != NULL && o->kind->unit == SC_UNIT_MATRIX;
-    int operands = o != NULL ? o->operand_count : 0, results = o != NULL ? o->result_count : 1;
+    bool playground = c->costs.mesh.formulas == SC_FORMULAS_ALPA_PLAYGROUND;
     for (int a = 0; a < axes->count; a++) {
         if (axes->size[a] == 1) continue;
         if (product && s->factor[a] < 0) return false;
-        for (int b = 0; b < a; b++) {
+        for (int b = 0; playground && b < a; b++) {
             if (axes->size[b] == 1) continue;
-            if (product && s->factor[a] == s->factor[b]) return false;
-            for (int k = 0; k < operands; k++)
-                if (s->operand[k].dim[a] >= 0 && s->operand[k].dim[a] == s->operand[k].dim[b]) return false;
-            for (int r = 0; r < results; r++)
-                if (s->result[r].dim[a] >= 0 && s->result[r].dim[a] == s->result[r].dim[b]) return false;
+            if ((product && s->factor[a] == s->factor[b]) || shares_dim(o, s, a, b)) return false;
         }
     }
     return true;
 }
 
-static bool keep_playground(const struct cost_full *c, struct cost_class *klass) {
+static bool keep_alpa(const struct cost_full *c, struct cost_class *klass) {
     struct sc_strategy *kept = sc_arena_calloc(c->arena, (size_t)klass->set.count, sizeof *kept);
     int count = 0;
     if (kept == NULL) return false;
     for (int i = 0; i < klass->set.count; i++) {
-        if (in_playground(c, klass->op, &klass->set.at[i])) kept[count++] = klass->set.at[i];
+        if (alpa_has(c, klass->op, &klass->set.at[i])) kept[count++] = klass->set.at[i];
     }
     if (count > 0) klass->set = (struct sc_strategies){count, kept}; /* what cannot be split so stays as it is */
     return true;
@@ -80,7 +86,7 @@ static enum sc_status find_strategies(const struct cost_full *c, struct cost_cla
     enum sc_status status =
         klass->op >= 0 ? sc_strategies_of_op(c->arena, g, klass->op, axes, &options, &klass->set, err)
                        : sc_strategies_of_fanout(c->arena, g, klass->tensor, axes, &options, &klass->set, err);
-    if (status == SC_OK && c->costs.mesh.formulas == SC_FORMULAS_ALPA_PLAYGROUND && !keep_playground(c, klass))
+    if (status == SC_OK && c->costs.mesh.formulas != SC_FORMULAS_NATIVE && !keep_alpa(c, klass))
         status = no_memory(err);
     return status;
 }

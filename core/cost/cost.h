@@ -11,12 +11,13 @@
 
 /* ---- formulas -------------------------------------------------------------------------------------- */
 
-/* Which formulas price a collective. The playground is Alpa's teaching copy of its solver; with its formulas come its
- * rules: communication only, shards are plain quotients, one axis a tensor dimension, and a product of matrices is
- * split over every axis in two different ways (no work is replicated). */
+/* Which formulas price a collective. With Alpa's come the rules of its solver: communication only, and a product of
+ * matrices is split over every axis where it can be (its compute costs are 0, so it must not replicate work). The
+ * playground is Alpa's teaching copy; there also shards are plain quotients, a tensor dimension takes one axis, and the
+ * axes of a product split different factors. */
 #define SC_FORMULAS_MAP(X)                                                                                             \
     X(NATIVE, "native", "measured tables, else the cheapest of ring, tree, hierarchical")                              \
-    X(ALPA, "alpa", "Alpa's formulas, all-to-all penalty n/2")                                                         \
+    X(ALPA, "alpa", "Alpa's formulas, all-to-all penalty n/2; communication only")                                                         \
     X(ALPA_PLAYGROUND, "alpa-playground", "Alpa's playground: truncated to whole units, all-to-all penalty 1.5")
 enum sc_formulas {
 #define X(id, name, help) SC_FORMULAS_##id,

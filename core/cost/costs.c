@@ -208,10 +208,8 @@ enum sc_status sc_costs_new(const struct sc_graph *graph, const struct sc_mesh *
     c->costs.mesh = *mesh;
     c->costs.mesh.cluster = sc_cluster_share(mesh->cluster);
     c->costs.options = *options;
-    if (mesh->formulas == SC_FORMULAS_ALPA_PLAYGROUND) { /* see SC_FORMULAS_MAP */
-        c->costs.options.compute = false;
-        c->costs.options.uneven = SC_UNEVEN_FRACTION;
-    }
+    if (mesh->formulas != SC_FORMULAS_NATIVE) c->costs.options.compute = false; /* see SC_FORMULAS_MAP */
+    if (mesh->formulas == SC_FORMULAS_ALPA_PLAYGROUND) c->costs.options.uneven = SC_UNEVEN_FRACTION;
     c->costs.memory_bytes = options->memory_bytes > 0 ? options->memory_bytes : mesh->cluster->device.memory_bytes;
     for (int k = 0; k < SC_COLLECTIVE_COUNT; k++) c->exposed[k] = 1 - options->overlap[k];
     status = build(c, cancel, err);

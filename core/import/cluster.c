@@ -342,11 +342,12 @@ static enum sc_status read_root(const struct sc_json_doc *doc, const char *path,
     return status;
 }
 
-/* What a whole cluster must say, once bases and changes are together. The playground counts communication only. */
+/* What a whole cluster must say, once bases and changes are together. Alpa's formulas count communication only, in
+ * units of their own. */
 static enum sc_status check_whole(const struct sc_json_doc *doc, const struct draft *draft, struct sc_error *err) {
     const struct sc_cluster *c = &draft->cluster;
     const struct sc_device *d = &c->device;
-    bool playground = c->formulas == SC_FORMULAS_ALPA_PLAYGROUND, native = c->formulas == SC_FORMULAS_NATIVE;
+    bool native = c->formulas == SC_FORMULAS_NATIVE;
     double best = 0;
     for (int t = 0; t < SC_DTYPE_COUNT; t++) best = d->peak[t] > best ? d->peak[t] : best;
     const struct {
@@ -357,9 +358,9 @@ static enum sc_status check_whole(const struct sc_json_doc *doc, const struct dr
         {c->hosts == 0, "hosts"},
         {c->devices_per_host == 0, "devices_per_host"},
         {d->memory_bytes == 0, "device.memory_gib"},
-        {!playground && best == 0, "device.peak_tflops"},
-        {!playground && d->vector_peak == 0, "device.vector_tflops"},
-        {!playground && d->memory_bandwidth == 0, "device.memory_gbs"},
+        {native && best == 0, "device.peak_tflops"},
+        {native && d->vector_peak == 0, "device.vector_tflops"},
+        {native && d->memory_bandwidth == 0, "device.memory_gbs"},
         {native && c->devices_per_host > 1 && draft->inside.gbs == 0, "links.inside.gbs"},
         {native && c->hosts > 1 && draft->between.gbs == 0, "links.between.gbs"},
     };
