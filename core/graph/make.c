@@ -204,6 +204,11 @@ enum sc_status sc_make_conv2d(struct sc_making *m) {
         return status;
     sc_str_addf(m->text, "b c %s %s, o c k l -> b o h w", h.operand, w.operand);
     add_clauses(m->text, (const char *[]){"replicate k", "replicate l", h.clause, w.clause}, 4);
+    /* Channels stay "c" for the next reader, or names would alternate from convolution to convolution. */
+    for (int d = 0; d < 4; d++)
+        memcpy(m->binding->results[0].names[d], &"b\0c\0h\0w"[2 * d], 2);
+    m->binding->named = true;
+    m->binding->inherit = false;
     return SC_OK;
 }
 

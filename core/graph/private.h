@@ -34,6 +34,7 @@ struct sc_binding {
     int size_count;
     struct sc_size sizes[SC_MAX_FACTORS];
     bool shaped; /* results' shapes below are given, not derived */
+    bool named;  /* and the names of their dimensions are */
     struct sc_rule rule;
     struct sc_shape results[SC_MAX_PORTS];
 };

@@ -57,7 +57,7 @@ static bool index_units(struct sc_arena *scratch, const struct sc_graph *graph, 
 
 /* ---- verification ----------------------------------------------------------------------------------- */
 
-/* Does operand k of op `offset` come into copy c as it comes into the copies before it? Copies are `length` ops from
+/* Does operand k of the op at `offset` come into copy c as it comes into the copies before it? Copies are `length` ops from
  * `first` on. Three ways: from inside the copy, from the copy before it, or from one tensor that all share; copy 0
  * may take from outside what the others take from the copy before. */
 static bool edge_repeats(const struct sc_graph *g, int first, int length, int c, int offset, int k) {
@@ -74,16 +74,23 @@ static bool edge_repeats(const struct sc_graph *g, int first, int length, int c,
     return c == 1 && a->op < first && b->op >= first && b->op < begin;
 }
 
+/* Is copy c equal to the one before it, and does it read what that one computed? Equal siblings (the projections of queries, keys and
+ * values) are no repeat: folding them would hide what makes a layer. */
 static bool copies_equal(const struct sc_graph *g, int first, int length, int c) {
+    bool chained = false;
     for (int offset = 0; offset < length; offset++) {
         const struct sc_op *a = &g->ops[first + (c - 1) * length + offset], *b = &g->ops[first + c * length + offset];
         if (a->klass != b->klass || a->operand_count != b->operand_count)
             return false;
-        for (int k = 0; k < b->operand_count; k++)
+        for (int k = 0; k < b->operand_count; k++) {
+            int from = g->tensors[b->operands[k]].op;
+            chained |= from >= first + (c - 1) * length && from < first + c * length &&
+                       sc_kind_source(g->ops[from].kind) == SC_SOURCE_NONE;
             if (!edge_repeats(g, first, length, c, offset, k))
                 return false;
+        }
     }
-    return true;
+    return chained;
 }
 
 /* Copies from unit i on with a period of p units, by hash and then by edges. */

@@ -237,18 +237,22 @@ static enum sc_status read_clause(struct reader *r) {
     return SC_OK;
 }
 
+/* Does a word end here, within its group? */
+static bool word_ends(const char *at) {
+    at += strspn(at, " ");
+    return *at && *at != ',' && *at != '|' && strncmp(at, "->", 2) != 0;
+}
+
 /* A group written without spaces can be one name or as many as it has letters. It is letters when no group of the
- * rule has a space or a product inside and every operand's letters are as many as its dimensions. */
+ * rule has a space, a product or a numbered name inside and every operand's letters are as many as its dimensions. */
 static bool is_compact(const struct reader *r) {
     const char *at = r->text;
     for (int operand = 0;; operand++) {
-        while (*at == ' ')
-            at++;
+        at += strspn(at, " ");
         int letters = 0;
         bool dots = false;
         for (; *at && *at != ',' && *at != '|' && strncmp(at, "->", 2) != 0; at++) {
-            if (*at == '(' || (*at == ' ' && at[strspn(at, " ")] != ',' && at[strspn(at, " ")] != '|' &&
-                               strncmp(at + strspn(at, " "), "->", 2) != 0 && at[strspn(at, " ")]))
+            if (*at == '(' || (*at == ' ' && word_ends(at)) || (name_begins(*at) && isdigit((unsigned char)at[1])))
                 return false;
             letters += name_begins(*at) || *at == '_';
             dots |= *at == '.';
@@ -510,7 +514,8 @@ static enum sc_status fill_results(struct reader *r) {
             else if (dim->count > 0 && shape->size[d] != product)
                 return fail(r, "dimension %d of result %d is %lld; the rule makes %lld", d + 1, k + 1,
                             (long long)shape->size[d], (long long)product);
-            memcpy(shape->names[d], dim->count ? r->factor[dim->factor[0]].name : "", dim->count ? SC_NAME_SIZE : 1);
+            if (!b->named)
+                memcpy(shape->names[d], dim->count ? r->factor[dim->factor[0]].name : "", dim->count ? SC_NAME_SIZE : 1);
         }
     }
     return SC_OK;
