@@ -30,13 +30,13 @@ struct ilp {
     glp_prob *lp;
     int *first;       /* column of s(n,0); the column of s(n,c) is column[first[n] + c], 0 when forbidden */
     int *column;
-    int columns, row_count;
+    int columns, node_columns, row_count;
     int *row, *col;   /* triplets, from 1 */
     double *value;
     int entries;
     double *load;     /* a slot each, one more at the end */
     int *row_index;   /* scratch for one row */
-    double *row_value;
+    double *row_value, *sum;
     jmp_buf trap;
 };
 
@@ -91,7 +91,8 @@ static bool reserve(struct ilp *m)
     m->load = sc_calloc((size_t)v->slot_count + 1, sizeof *m->load);
     m->row_index = sc_calloc(total + 1, sizeof *m->row_index);
     m->row_value = sc_calloc(total + 1, sizeof *m->row_value);
-    return m->first && m->column && m->row && m->col && m->value && m->load && m->row_index && m->row_value;
+    m->sum = sc_calloc(total + 1, sizeof *m->sum);
+    return m->first && m->column && m->row && m->col && m->value && m->load && m->row_index && m->row_value && m->sum;
 }
 
 static void release(struct ilp *m)
@@ -104,6 +105,7 @@ static void release(struct ilp *m)
     sc_free(m->load);
     sc_free(m->row_index);
     sc_free(m->row_value);
+    sc_free(m->sum);
 }
 
 static void entry(struct ilp *m, int row, int col, double value)
@@ -180,7 +182,8 @@ static void add_edge(struct ilp *m, const struct sc_view_edge *edge)
         }
 }
 
-static void build(struct ilp *m)
+/* False when cancelled. */
+static bool build(struct ilp *m)
 {
     const struct sc_view *v = m->view;
     int columns, rows, next = 0;
@@ -200,10 +203,15 @@ static void build(struct ilp *m)
                 entry(m, row, m->column[next], 1);
             }
     }
-    for (int e = 0; e < v->edge_count; e++)
+    m->node_columns = m->columns;
+    for (int e = 0; e < v->edge_count; e++) {
         add_edge(m, &v->edges[e]);
+        if (sc_cancel_work(m->cancel, 1))
+            return false;
+    }
     glp_set_obj_coef(m->lp, 0, -m->shift * m->scale);
     glp_load_matrix(m->lp, m->entries, m->row, m->col, m->value);
+    return !sc_cancelled(m->cancel);
 }
 
 /* ---- usage rows ------------------------------------------------------------------------------------ */
@@ -247,9 +255,8 @@ static void add_usage_row(struct ilp *m, glp_prob *lp, int slot, bool cover)
     double room = v->room[slot] > 0 ? v->room[slot] : 1;
     double bound = v->room[slot] > 0 ? 1 : 0;
     int length = 0;
-    double *sum = sc_calloc((size_t)m->columns + 1, sizeof *sum);
-    if (!sum)
-        longjmp(m->trap, 1);
+    double *sum = m->sum;
+    memset(sum, 0, ((size_t)m->node_columns + 1) * sizeof *sum);
     for (int u = 0; u < v->term_count; u++) {
         const struct sc_view_term *term = &v->terms[u];
         if (slot < term->begin || slot >= term->end)
@@ -266,12 +273,11 @@ static void add_usage_row(struct ilp *m, glp_prob *lp, int slot, bool cover)
             }
         }
     }
-    for (int col = 1; col <= m->columns; col++)
+    for (int col = 1; col <= m->node_columns; col++)
         if (sum[col] != 0) {
             m->row_index[++length] = col;
             m->row_value[length] = sum[col];
         }
-    sc_free(sum);
     int row = glp_add_rows(lp, 1);
     glp_set_mat_row(lp, row, length, m->row_index, m->row_value);
     glp_set_row_bnds(lp, row, GLP_UP, 0, cover ? length - 1 : bound);
@@ -421,11 +427,9 @@ static void branch_and_bound(struct ilp *m)
 static void solve(struct ilp *m)
 {
     int end;
-    build(m);
-    if (sc_cancelled(m->cancel))
+    if (!build(m))
         return;
-    glp_scale_prob(m->lp, GLP_SF_EQ | GLP_SF_2N);
-    glp_adv_basis(m->lp, 0);
+    glp_std_basis(m->lp); /* dual feasible when costs are not negative; entries need no scaling */
     do {
         if (!solve_lp(m, &end))
             return;

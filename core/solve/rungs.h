@@ -17,6 +17,7 @@ struct sc_job {
     double started; /* sc_now() */
     const char *phase;
     bool over_limit; /* some plan failed by the limit alone: it is what makes the problem infeasible */
+    bool no_memory;  /* a plan could not be checked or kept */
 };
 
 /* A solver. It fills plan and bound, and sets solution->status to INFEASIBLE or OPTIMAL when that is proven; the

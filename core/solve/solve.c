@@ -66,16 +66,19 @@ double sc_job_plan(struct sc_job *job, const int *choices)
 {
     struct sc_solution *s = job->solution;
     struct sc_check check = sc_problem_check(job->problem, choices);
-    if (check.cost < INFINITY && check.bad_node < 0 && check.bad_edge < 0 && !check.feasible) {
+    if (check.cost < INFINITY && check.bad_node < 0 && check.bad_edge < 0 && !check.feasible && check.peak < INFINITY) {
         job->over_limit = true;
         s->limit_feasible = fmin(s->limit_feasible, check.peak);
     }
+    job->no_memory |= check.peak == INFINITY; /* the checker's way to say that it could not check */
     if (!check.feasible)
         return INFINITY;
     if (check.cost < s->cost) {
         size_t bytes = (size_t)job->problem->node_count * sizeof *s->choices;
-        if (!s->choices && !(s->choices = sc_arena_alloc(s->arena, bytes)))
+        if (!s->choices && !(s->choices = sc_arena_alloc(s->arena, bytes))) {
+            job->no_memory = true;
             return INFINITY;
+        }
         memcpy(s->choices, choices, bytes);
         s->cost = check.cost;
         publish(job);
@@ -189,6 +192,8 @@ enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_
         sc_job_plan(&job, options->warm);
     if (status == SC_OK)
         status = run[options->solver](&job);
+    if (job.no_memory)
+        status = sc_job_no_memory(&job);
     if (status != SC_OK && status != SC_CANCELLED) {
         sc_arena_free(arena);
         return status;
