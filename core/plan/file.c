@@ -34,48 +34,6 @@ double sc_plan_file_objective(const struct sc_plan_file *file)
     return file->objective_s;
 }
 
-/* An option's value may be a string or a list of strings. Its own error is put where the value stands. */
-static enum sc_status read_setting(const struct sc_json_doc *doc, const struct sc_json *value, const char *name,
-                                   struct sc_settings *settings, struct sc_error *err)
-{
-    struct sc_error why = {0};
-    if (sc_json_type(value) == SC_JSON_ARRAY) {
-        for (const struct sc_json *item = sc_json_first(value); item; item = sc_json_next(item)) {
-            enum sc_status status = read_setting(doc, item, name, settings, err);
-            if (status != SC_OK)
-                return status;
-        }
-        return SC_OK;
-    }
-    if (sc_json_type(value) != SC_JSON_STRING)
-        return sc_json_fail(doc, value, err, "a setting is a string, or a list of strings");
-    if (sc_settings_set(settings, name, sc_json_string(value), &why) != SC_OK)
-        return sc_json_fail(doc, value, err, "%s", why.message);
-    return SC_OK;
-}
-
-static enum sc_status read_settings(const struct sc_json_doc *doc, struct sc_settings *settings, struct sc_error *err)
-{
-    const struct sc_json *object;
-    enum sc_status status = sc_json_want(doc, sc_json_root(doc), "settings", true, SC_JSON_OBJECT, &object, err);
-    if (status != SC_OK)
-        return status;
-    for (const struct sc_json *m = sc_json_first(object); m; m = sc_json_next(m)) {
-        if (strcmp(sc_json_key(m), "model") != 0) {
-            status = read_setting(doc, m, sc_json_key(m), settings, err);
-        } else {
-            const char *model = sc_json_string(m);
-            if (!model)
-                return sc_json_fail(doc, m, err, "the model is a file name, not %s",
-                                    sc_json_type_name(sc_json_type(m)));
-            status = sc_settings_set_model(settings, model) ? SC_OK : SC_NO_MEMORY;
-        }
-        if (status != SC_OK)
-            return status;
-    }
-    return SC_OK;
-}
-
 /* The mesh that was chosen, so that pricing needs no search over shapes. */
 static enum sc_status read_mesh(const struct sc_json_doc *doc, struct sc_settings *settings, struct sc_error *err)
 {
@@ -147,7 +105,7 @@ enum sc_status sc_plan_file_load(const char *path, struct sc_plan_file **out, st
         status = sc_json_fail(doc, sc_json_root(doc), err,
                               "not a plan with ops; expected what `solve --json` or `--out` wrote");
     if (status == SC_OK)
-        status = read_settings(doc, &file->settings, err);
+        status = plan_settings_read(doc, sc_json_root(doc), &file->settings, err);
     if (status == SC_OK)
         status = read_mesh(doc, &file->settings, err);
     if (status == SC_OK) {

@@ -28,6 +28,14 @@ bool plan_texts_add(struct sc_texts *texts, const char *text); /* false: out of 
 void plan_texts_free(struct sc_texts *texts);
 bool plan_text_set(char **field, const char *text); /* replaces; NULL empties */
 
+/* ---- settings_json.c ---- */
+
+void plan_texts_write(struct sc_json_writer *w, const char *key, const char *const *texts, int count);
+/* The member "settings", and back. Errors say where the value stands. */
+void plan_settings_write(struct sc_json_writer *w, const struct sc_settings *settings);
+enum sc_status plan_settings_read(const struct sc_json_doc *doc, const struct sc_json *parent,
+                                  struct sc_settings *settings, struct sc_error *err);
+
 /* ---- pins.c ---- */
 
 /* What pins mean on given cost tables. Lives in an arena. */

@@ -139,39 +139,6 @@ static void write_pins(struct sc_json_writer *w, const struct sc_plan *plan)
     sc_json_close(w);
 }
 
-static void write_texts(struct sc_json_writer *w, const char *key, const char *const *texts, int count)
-{
-    sc_json_open_array(w, key, false);
-    for (int i = 0; i < count; i++)
-        sc_json_put_string(w, NULL, texts[i]);
-    sc_json_close(w);
-}
-
-/* The settings, as option names and texts: what `sc_plan_file_load` reads back. */
-static void write_settings(struct sc_json_writer *w, const struct sc_settings *settings)
-{
-    struct sc_str text = {0};
-    sc_json_open_object(w, "settings", false);
-    sc_json_put_string(w, "model", settings->model);
-    const struct sc_option *option;
-    for (size_t i = 0; (option = sc_option_at(i)); i++) {
-        if (!option->saved || option->repeats)
-            continue;
-        sc_str_clear(&text);
-        option->get(settings, &text);
-        if (text.length)
-            sc_json_put_string(w, option->name, sc_str_text(&text));
-    }
-    const struct {
-        const char *key;
-        const struct sc_texts *texts;
-    } lists[] = {{"set", &settings->sets}, {"pin", &settings->pins}};
-    for (size_t i = 0; i < SC_LEN(lists); i++)
-        write_texts(w, lists[i].key, (const char *const *)lists[i].texts->at, lists[i].texts->count);
-    sc_json_close(w);
-    sc_str_free(&text);
-}
-
 enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out, struct sc_error *err)
 {
     struct sc_json_writer w;
@@ -208,9 +175,9 @@ enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out
     write_pins(&w, plan);
     sc_json_open_array(&w, "cuts", true);
     sc_json_close(&w);
-    write_texts(&w, "conflicts", plan->conflicts, plan->conflict_count);
-    write_texts(&w, "warnings", plan->warnings, plan->warning_count);
-    write_settings(&w, &plan->settings);
+    plan_texts_write(&w, "conflicts", plan->conflicts, plan->conflict_count);
+    plan_texts_write(&w, "warnings", plan->warnings, plan->warning_count);
+    plan_settings_write(&w, &plan->settings);
     sc_json_close(&w);
     sc_str_add(out, "\n");
     sc_arena_free(arena);
