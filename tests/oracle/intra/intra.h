@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The real path in a few words: a model file and a cluster, cost tables, the problem, its optimum, and what it consists of.
+ */
+#ifndef INTRA_H
+#define INTRA_H
+
+#include "import/import.h"
+#include "plan/plan.h"
+
+#define SAMPLE(name) TEST_SOURCE_DIR "/samples/models/" name
+#define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
+
+struct run {
+    struct sc_graph *graph;
+    struct sc_cluster *cluster;
+    struct sc_costs *costs;
+    struct sc_problem *problem;
+    struct sc_solution *solution;
+};
+
+/* `sets` is "batch=32 hidden=256 …": batch, microbatches and seq are those of the model file, others its parameters.
+ * Fails the test when anything fails. */
+void run_costs(struct run *run, const char *model, const char *sets, const char *cluster, const char *mesh,
+               enum sc_formulas formulas, const struct sc_cost_options *options);
+/* To proven optimality; `choice` may forbid choices of nodes. */
+typedef bool (*run_allows)(const struct run *run, int node, const struct sc_strategy *strategy);
+void run_solve(struct run *run, run_allows allows);
+void run_free(struct run *run);
+
+/* Collectives of the optimum by phase and kind, other than on fewer than `least` bytes. */
+struct counts {
+    int of[SC_ONCE + 1][SC_COLLECTIVE_COUNT], total;
+    double seconds; /* of all items, an iteration */
+};
+struct counts run_count(const struct run *run, double least);
+
+const struct sc_strategy *run_strategy(const struct run *run, const char *op);
+/* The strategy as text, "b@x f@y". Static: until the next call. */
+const char *run_text(const struct run *run, const char *op);
+struct sc_memory run_memory(const struct run *run);
+
+#endif
