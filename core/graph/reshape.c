@@ -290,7 +290,7 @@ enum sc_status sc_make_expand(struct sc_making *m) {
         if (grows && shape->size[d] != 1)
             return sc_fail(m->err, SC_INPUT, "dimension %d is %lld; only a dimension of size 1 expands (to %lld)", d + 1,
                            (long long)shape->size[d], (long long)result->size[d]);
-        char name[SC_NAME_SIZE];
+        char name[16];
         snprintf(name, sizeof name, "d%d", d);
         sc_str_addf(m->text, "%s%s", d ? " " : "", grows ? "_" : name);
         if (grows)

@@ -135,6 +135,8 @@ static enum sc_status read_dim(struct reader *r, struct sc_dim *dim) {
     if (take(r, "(")) {
         while (status == SC_OK && !take(r, ")"))
             status = read_factor(r, dim);
+        if (status == SC_OK && dim->count == 0)
+            return fail(r, "an empty product; a dimension without factors is \"_\"");
     } else {
         status = read_factor(r, dim);
     }
