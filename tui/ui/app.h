@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * ui: the explorer's state and what may be done to it. Commands change state; views only read it.
+ */
+#ifndef TUI_UI_APP_H
+#define TUI_UI_APP_H
+
+#include "plan/plan.h"
+#include "term/term.h"
+#include "worker/worker.h"
+
+/* ---- views ---- */
+
+enum tui_view_id { TUI_VIEW_GRAPH, TUI_VIEW_HELP, TUI_VIEW_LOG, TUI_VIEW_PICKER, TUI_VIEW_COUNT };
+enum tui_pane { TUI_PANE_GRAPH, TUI_PANE_CANDIDATES };
+
+/* A list with a cursor that is kept in sight. */
+struct tui_list {
+    int cursor, top, count;
+};
+void tui_list_move(struct tui_list *list, int by);
+void tui_list_show(struct tui_list *list, int height); /* scrolls so that the cursor is within */
+
+/* A row of the graph view: an op, or the head of a folded run of copies. */
+struct tui_row {
+    int op;       /* OP: itself. FOLD: the first op of the run */
+    int copies;   /* of the block that this row stands for; 1 outside blocks */
+    int length;   /* ops of one copy; copies of an op are `length` apart */
+    int repeat;   /* index of the graph's repeat, -1: none */
+    int depth;
+    bool fold, open;
+};
+struct tui_rows {
+    struct tui_row *at;
+    int count;
+};
+
+enum { TUI_MAX_LANES = 12 };
+/* Lines of the gutter beside a row: for each lane a mask of neighbours that the cell connects to. */
+enum { TUI_LANE_UP = 1, TUI_LANE_DOWN = 2, TUI_LANE_LEFT = 4, TUI_LANE_RIGHT = 8 };
+struct tui_gutter {
+    int lanes; /* used anywhere */
+    uint8_t (*mask)[2 * TUI_MAX_LANES];
+    int8_t *node; /* lane of a row's own mark */
+    bool bundled; /* more lanes were wanted than there are */
+};
+
+struct tui_app {
+    struct tui_term *term;
+    struct tui_grid grid;
+    struct sc_loader loader;
+    struct sc_planner *planner; /* of the interface thread: only loads */
+    struct sc_worker *worker;   /* NULL in tests of views */
+    struct sc_session *session; /* NULL until a model is chosen */
+    struct sc_graph *graph;     /* what is shown; the plan's own when there is one */
+    struct sc_cluster *cluster;
+    struct sc_plan *plan;       /* newest; NULL: none yet */
+    uint64_t wanted;            /* revision that was asked for */
+    bool solving, cancelled;
+    double solve_started;
+
+    enum tui_view_id view;
+    enum tui_pane pane;
+    struct tui_rows rows;
+    struct tui_gutter gutter;
+    bool rows_stale;
+    struct tui_list list;          /* over rows */
+    bool show_parameters;
+    struct sc_map open, unrolled;  /* by name of the first op of a run; of a repeat */
+    char filter[64], search[64];
+    struct tui_list candidate_list;
+    struct sc_candidate *candidates;
+    int candidate_count, candidate_op;
+    const struct sc_plan *candidate_plan; /* that they are of; borrowed, compared only */
+    bool candidates_refined, delta_asked;
+    char *why;
+
+    struct tui_list help_list, log_list, picker_list;
+    void *picker; /* struct sc_import_samples, of the picker view */
+    SC_VEC(char *) log;
+    char message[512];
+    enum tui_role message_role;
+    char session_path[512];
+
+    /* The line editor: ':' commands, '/' search, 'f' filter. 0: not editing. */
+    int editing;
+    char line[1024];
+    int line_length, line_cursor;
+    SC_VEC(char *) history;
+    int history_at;
+    bool confirm_quit;
+    bool quit;
+    int last_key; /* for gg, zM … */
+};
+
+/* ---- life ---- */
+
+struct tui_start {
+    const struct sc_settings *settings; /* model may be empty: the picker */
+    const char *session;                /* file, or NULL */
+    struct tui_term *term;
+    bool ascii, threads; /* threads false: no worker (tests of views) */
+};
+enum sc_status tui_app_new(const struct tui_start *start, struct tui_app **out, struct sc_error *err);
+void tui_app_free(struct tui_app *app);
+void tui_app_draw(struct tui_app *app);           /* renders and shows */
+void tui_app_key(struct tui_app *app, int key);   /* one key */
+void tui_app_results(struct tui_app *app);        /* takes what the worker finished */
+void tui_app_settle(struct tui_app *app);         /* waits until the solver is idle: scripts and tests */
+int tui_app_loop(struct tui_app *app);            /* until it quits; an exit status */
+int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err);
+
+/* ---- doing ---- */
+
+void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A session command; says what went wrong, submits a solve when it changed something. */
+bool tui_apply(struct tui_app *app, const char *command);
+void tui_run(struct tui_app *app, const char *line); /* a ':' line */
+void tui_submit(struct tui_app *app);                /* plan the session's settings */
+bool tui_open_model(struct tui_app *app, const char *path);
+void tui_set_plan(struct tui_app *app, struct sc_plan *plan); /* takes the reference */
+
+/* ---- rows (views/rows.c), lanes (views/lanes.c) ---- */
+
+void tui_rows_build(struct tui_app *app);
+const struct tui_row *tui_row_at(const struct tui_app *app, int index); /* NULL when out of range */
+int tui_current_op(const struct tui_app *app);                          /* -1: none */
+void tui_row_name(const struct tui_app *app, const struct tui_row *row, char *out, size_t size);
+void tui_row_cost(const struct tui_app *app, const struct tui_row *row, struct sc_op_cost *out);
+/* A glob for the row's op over all its copies, or the commands that `verb` each copy by name. */
+void tui_row_command(const struct tui_app *app, const struct tui_row *row, const char *verb, const char *strategy,
+                     struct sc_str *out);
+bool tui_row_pinned(const struct tui_app *app, const struct tui_row *row);
+void tui_rows_select_op(struct tui_app *app, int op);
+void tui_gutter_build(struct tui_app *app);
+void tui_gutter_free(struct tui_gutter *gutter);
+void tui_candidates_update(struct tui_app *app);
+
+/* ---- views ---- */
+
+struct tui_view_ops {
+    const char *name, *context; /* context: which commands its keys reach */
+    void (*render)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
+    struct tui_list *(*list)(struct tui_app *app); /* what motion keys move */
+    void (*enter)(struct tui_app *app);            /* Enter */
+    bool (*row_text)(struct tui_app *app, int row, struct sc_str *out); /* for search; false past the end */
+};
+extern const struct tui_view_ops tui_graph_view, tui_help_view, tui_log_view, tui_picker_view;
+const struct tui_view_ops *tui_view(const struct tui_app *app);
+const struct tui_view_ops *tui_view_at(int index);
+void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused);
+/* Header, body, message and bottom bar. */
+void tui_render(struct tui_app *app, struct tui_grid *grid);
+
+/* ---- commands (ui/command.c) ---- */
+
+struct tui_command {
+    const char *name;
+    const char *keys;    /* separated by spaces: "j Down"; "gg" is two keys */
+    const char *context; /* view it works in; "" everywhere */
+    const char *arguments, *help;
+    void (*run)(struct tui_app *app, const char *arguments);
+    bool undoable;
+    const char *bar; /* label in the bottom bar; NULL: not there */
+};
+const struct tui_command *tui_command_at(size_t index); /* NULL past the end */
+const struct tui_command *tui_command_find(const char *name);
+/* The command of a key in a context; `previous` is the key before, for pairs. *wait: the key may begin a pair. */
+const struct tui_command *tui_command_of_key(const char *context, int previous, int key, bool *wait);
+
+/* ---- line editor and completion ---- */
+
+void tui_edit_begin(struct tui_app *app, int kind, const char *text);
+void tui_edit_key(struct tui_app *app, int key);
+/* Completes the line in place; says the possibilities when there are several. */
+void tui_complete(struct tui_app *app);
+
+#endif

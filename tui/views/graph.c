@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The graph view: ops in topological order with their lanes, strategies and costs; candidates of the one under the
+ * cursor beside or below it.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ui/app.h"
+
+static uint32_t lane_glyph(uint8_t mask)
+{
+    static const uint32_t glyphs[16] = {
+        [0] = ' ',
+        [TUI_LANE_UP] = 0x2575,
+        [TUI_LANE_DOWN] = 0x2577,
+        [TUI_LANE_UP | TUI_LANE_DOWN] = 0x2502,
+        [TUI_LANE_LEFT] = 0x2574,
+        [TUI_LANE_RIGHT] = 0x2576,
+        [TUI_LANE_LEFT | TUI_LANE_RIGHT] = 0x2500,
+        [TUI_LANE_UP | TUI_LANE_LEFT] = 0x256f,
+        [TUI_LANE_UP | TUI_LANE_RIGHT] = 0x2570,
+        [TUI_LANE_DOWN | TUI_LANE_LEFT] = 0x256e,
+        [TUI_LANE_DOWN | TUI_LANE_RIGHT] = 0x256d,
+        [TUI_LANE_UP | TUI_LANE_DOWN | TUI_LANE_LEFT] = 0x2524,
+        [TUI_LANE_UP | TUI_LANE_DOWN | TUI_LANE_RIGHT] = 0x251c,
+        [TUI_LANE_LEFT | TUI_LANE_RIGHT | TUI_LANE_UP] = 0x2534,
+        [TUI_LANE_LEFT | TUI_LANE_RIGHT | TUI_LANE_DOWN] = 0x252c,
+        [TUI_LANE_UP | TUI_LANE_DOWN | TUI_LANE_LEFT | TUI_LANE_RIGHT] = 0x253c,
+    };
+    return glyphs[mask & 15];
+}
+
+/* Widths of the columns on the right, by the room there is. */
+struct columns {
+    int gutter, name, strategy, compute, comm, memory;
+};
+
+static struct columns measure(const struct tui_app *app, int width)
+{
+    struct columns c = {.gutter = 2 * app->gutter.lanes + 1, .compute = 9, .comm = 9, .memory = 9};
+    if (width < 62)
+        c.memory = 0;
+    if (width < 52)
+        c.compute = 0;
+    c.strategy = width >= 100 ? 22 : width >= 72 ? 18 : 14;
+    c.name = width - c.gutter - c.strategy - c.compute - c.comm - c.memory - 2;
+    if (c.name < 12) {
+        c.gutter = 2;
+        c.name = width - c.gutter - c.strategy - c.compute - c.comm - c.memory - 2;
+    }
+    return c;
+}
+
+static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct columns *c)
+{
+    int x = c->gutter + c->name;
+    tui_text(grid, rect, 1, 0, TUI_TITLE, app->filter[0] ? "graph (filtered)" : "graph");
+    tui_text(grid, rect, x, 0, TUI_DIM, "strategy");
+    x += c->strategy;
+    if (c->compute)
+        x = tui_right(grid, rect, x, 0, c->compute, TUI_DIM, "compute");
+    x = tui_right(grid, rect, x, 0, c->comm, TUI_DIM, "comm");
+    if (c->memory)
+        tui_right(grid, rect, x, 0, c->memory, TUI_DIM, "memory");
+}
+
+static void draw_lanes(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int y, int index,
+                       int width)
+{
+    const struct tui_row *row = tui_row_at(app, index);
+    struct tui_rect part = rect;
+    if (!app->gutter.mask)
+        return;
+    if (part.width > width)
+        part.width = width;
+    for (int x = 0; x < 2 * app->gutter.lanes; x++)
+        tui_put(grid, part, x, y, lane_glyph(app->gutter.mask[index][x]), TUI_LANE);
+    tui_put(grid, part, 2 * app->gutter.node[index], y, row->fold ? (row->open ? 0x25be : 0x25b8) : 0x25cf,
+            tui_row_pinned(app, row) ? TUI_PINNED : TUI_TITLE);
+}
+
+/* How many kinds of strategies a folded block has in use. */
+static int count_kinds(const struct tui_app *app, const struct tui_row *row)
+{
+    char seen[32][64], text[64];
+    int kinds = 0;
+    for (int k = 0; k < row->length; k++) {
+        if (app->graph->ops[row->op + k].operand_count == 0)
+            continue;
+        sc_plan_op_strategy(app->plan, row->op + k, text, sizeof text);
+        int i = 0;
+        while (i < kinds && strcmp(seen[i], text) != 0)
+            i++;
+        if (i == kinds && kinds < 32)
+            memcpy(seen[kinds++], text, sizeof text);
+    }
+    return kinds;
+}
+
+static void row_strategy(const struct tui_app *app, const struct tui_row *row, char *out, size_t size)
+{
+    *out = '\0';
+    if (!app->plan || !app->plan->choice || app->plan->graph != app->graph)
+        return;
+    if (!row->fold) {
+        sc_plan_op_strategy(app->plan, row->op, out, size);
+        return;
+    }
+    int kinds = count_kinds(app, row);
+    int op = row->op;
+    while (op < row->op + row->length - 1 && app->graph->ops[op].operand_count == 0)
+        op++;
+    if (kinds == 1)
+        sc_plan_op_strategy(app->plan, op, out, size);
+    else
+        snprintf(out, size, "%d kinds", kinds);
+}
+
+static void draw_cost(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double value,
+                      void (*format)(double, char *, size_t), enum tui_role role)
+{
+    char text[32];
+    if (!width)
+        return;
+    if (value > 0) {
+        format(value, text, sizeof text);
+        tui_right(grid, rect, x, y, width, role, text);
+    } else {
+        tui_right(grid, rect, x, y, width, TUI_DIM, "\xc2\xb7");
+    }
+}
+
+static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int y, int index,
+                     const struct columns *c)
+{
+    const struct tui_row *row = tui_row_at(app, index);
+    char name[256], strategy[64];
+    struct sc_op_cost cost;
+    bool pinned = tui_row_pinned(app, row);
+    draw_lanes(app, grid, rect, y, index, c->gutter);
+    tui_row_name(app, row, name, sizeof name);
+    struct tui_rect part = rect;
+    part.width = c->gutter + c->name - 1 < rect.width ? c->gutter + c->name - 1 : rect.width;
+    int x = tui_text(grid, part, c->gutter + row->depth, y, row->fold ? TUI_HEADER : TUI_PLAIN, name);
+    if (row->copies > 1 && !row->fold && !row->depth)
+        x = tui_textf(grid, part, x + 1, y, TUI_DIM, "\xc3\x97%d", row->copies);
+    if (!row->fold)
+        tui_text(grid, part, x + 1, y, TUI_DIM, app->graph->ops[row->op].kind->name);
+    row_strategy(app, row, strategy, sizeof strategy);
+    part.width = c->gutter + c->name + c->strategy < rect.width ? c->gutter + c->name + c->strategy : rect.width;
+    x = c->gutter + c->name;
+    if (pinned)
+        tui_put(grid, part, x - 1, y, 'p', TUI_PINNED);
+    tui_text(grid, part, x, y, pinned ? TUI_PINNED : row->fold ? TUI_DIM : TUI_PLAIN, strategy);
+    x += c->strategy;
+    tui_row_cost(app, row, &cost);
+    const struct sc_memory *m = &cost.memory;
+    draw_cost(grid, rect, x, y, c->compute, cost.compute_s, sc_format_seconds, TUI_COMPUTE);
+    draw_cost(grid, rect, x + c->compute, y, c->comm, cost.collective_s + cost.resharding_s, sc_format_seconds,
+              TUI_COMM);
+    draw_cost(grid, rect, x + c->compute + c->comm, y, c->memory,
+              m->parameters + m->gradients + m->optimizer + m->activations + m->cache, sc_format_bytes, TUI_MEMORY);
+}
+
+static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+{
+    struct columns c = measure(app, rect.width);
+    struct tui_rect body = {rect.x, rect.y + 1, rect.width, rect.height - 1};
+    bool focused = app->pane == TUI_PANE_GRAPH;
+    draw_head(app, grid, rect, &c);
+    tui_list_show(&app->list, body.height);
+    for (int y = 0; y < body.height && app->list.top + y < app->rows.count; y++) {
+        draw_row(app, grid, body, y, app->list.top + y, &c);
+        if (app->list.top + y == app->list.cursor)
+            tui_tint(grid, body, y, focused ? TUI_CURSOR : TUI_IDLE_CURSOR);
+    }
+    if (!app->rows.count)
+        tui_text(grid, body, 2, 1, TUI_DIM,
+                 !app->graph ? "no model yet" : app->filter[0] ? "nothing matches the filter; f changes it" : "no ops");
+    if (app->gutter.bundled)
+        tui_put(grid, rect, 2 * TUI_MAX_LANES, 0, 0x2021, TUI_LANE);
+}
+
+static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+{
+    struct tui_rect left = rect, right = rect;
+    if (rect.width >= 118) { /* side by side */
+        right.width = rect.width / 5 * 2 > 64 ? rect.width / 5 * 2 : 56;
+        left.width = rect.width - right.width - 1;
+        right.x = rect.x + left.width + 1;
+        for (int y = 0; y < rect.height; y++)
+            tui_put(grid, rect, left.width, y, 0x2502, TUI_BORDER);
+        draw_list(app, grid, left);
+        tui_render_candidates(app, grid, right, app->pane == TUI_PANE_CANDIDATES);
+        return;
+    }
+    int below = rect.height >= 16 ? rect.height * 2 / 5 : rect.height >= 8 ? 4 : 0;
+    if (app->pane == TUI_PANE_CANDIDATES && rect.height >= 6) /* the pane in use has the room */
+        below = rect.height * 3 / 5;
+    left.height = rect.height - below;
+    draw_list(app, grid, left);
+    if (!below)
+        return;
+    tui_fill(grid, rect, left.height, 0x2500, TUI_BORDER);
+    right.y = rect.y + left.height + 1;
+    right.height = below - 1;
+    tui_render_candidates(app, grid, right, app->pane == TUI_PANE_CANDIDATES);
+}
+
+static struct tui_list *list_of(struct tui_app *app)
+{
+    return app->pane == TUI_PANE_CANDIDATES ? &app->candidate_list : &app->list;
+}
+
+static void enter(struct tui_app *app)
+{
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    if (app->pane == TUI_PANE_CANDIDATES) {
+        tui_command_find("pin-this")->run(app, "");
+    } else if (row && row->fold) {
+        const char *name = app->graph->ops[row->op].name;
+        sc_map_put_text(&app->open, name, !row->open);
+        app->rows_stale = true;
+    } else if (row) {
+        app->pane = TUI_PANE_CANDIDATES;
+    }
+}
+
+static bool row_text(struct tui_app *app, int index, struct sc_str *out)
+{
+    const struct tui_row *row = tui_row_at(app, index);
+    if (!row)
+        return false;
+    char text[256];
+    tui_row_name(app, row, text, sizeof text);
+    sc_str_addf(out, "%s %s ", text, app->graph->ops[row->op].kind->name);
+    row_strategy(app, row, text, sizeof text);
+    sc_str_add(out, text);
+    return true;
+}
+
+const struct tui_view_ops tui_graph_view = {"graph", "graph", render, list_of, enter, row_text};
