@@ -167,9 +167,13 @@ enum sc_status sc_json_fail(const struct sc_json_doc *doc, const struct sc_json 
 
 /* ---- parsing ---- */
 
+static _Thread_local bool parse_lacked_memory; /* cJSON reports that as it reports wrong text */
+
 static void *hook_alloc(size_t size)
 {
-    return sc_alloc(size);
+    void *memory = sc_alloc(size);
+    parse_lacked_memory |= memory == NULL;
+    return memory;
 }
 
 static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
@@ -295,8 +299,11 @@ static enum sc_status parse(struct sc_json_doc *doc, struct sc_error *err)
         return status;
     pthread_once(&hooks_once, set_hooks);
     pthread_mutex_lock(&parse_mutex);
+    parse_lacked_memory = false;
     doc->root = cJSON_ParseWithLengthOpts(doc->text, doc->size, &end, false);
     pthread_mutex_unlock(&parse_mutex);
+    if (!doc->root && parse_lacked_memory)
+        return sc_fail(err, SC_NO_MEMORY, "no memory to parse %s", doc->file);
     if (!doc->root) {
         size_t offset = end && end >= doc->text ? (size_t)(end - doc->text) : 0;
         if (skip_space(doc->text, 0) >= doc->size)
