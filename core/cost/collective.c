@@ -159,6 +159,7 @@ static double native_seconds(const struct sc_mesh *mesh, enum sc_collective kind
     case SC_ALL_GATHER:
     case SC_REDUCE_SCATTER:
         offer(ring(&l, bytes), "ring", &best, algorithm);
+        if (kind == SC_REDUCE_SCATTER) offer(tree_all_reduce(&l, bytes), "tree", &best, algorithm); /* and drop the rest */
         if (two_levels) offer(hierarchical_half(&l, bytes), "hierarchical", &best, algorithm);
         return best;
     case SC_ALL_TO_ALL:
