@@ -48,29 +48,6 @@ void tui_print_version(void)
     printf("stagecut %s\n", SC_VERSION);
 }
 
-void tui_print_help(void)
-{
-    const struct tui_batch_command *command;
-    const struct sc_option *option;
-    puts("stagecut: see and steer how a deep-learning model is spread over many devices\n\n"
-         "usage: stagecut [MODEL] [OPTIONS]          open the explorer (no MODEL: choose a sample)");
-    for (size_t i = 0; (command = tui_batch_command_at(i)); i++) {
-        char usage[96];
-        snprintf(usage, sizeof usage, "stagecut %s %s", command->name, command->arguments);
-        printf("       %-36s %s\n", usage, command->help);
-    }
-    puts("\noptions:");
-    for (size_t i = 0; (option = sc_option_at(i)); i++) {
-        char usage[64];
-        snprintf(usage, sizeof usage, "--%s%s%s%s", option->name, option->argument ? " " : "",
-                 option->argument ? option->argument : "", option->repeats ? "..." : "");
-        printf("  %-32s %s\n", usage, option->help);
-    }
-    puts("  -h, --help   -V, --version   -o FILE (--out)   -q (--quiet)\n\n"
-         "exit status: 0 done, 1 no plan satisfies the constraints, 2 wrong usage or bad input,\n"
-         "             3 stopped by the time limit with no plan, 4 internal error");
-}
-
 static const struct tui_batch_command *find_command(const char *name)
 {
     const struct tui_batch_command *command;
@@ -89,6 +66,91 @@ static bool takes(const struct tui_batch_command *command, const char *name)
         if ((at == command->options || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
             return true;
     return false;
+}
+
+/* ---- options of the explorer alone ---- */
+
+static enum sc_status set_script(struct tui_args *args, const char *value, struct sc_error *err)
+{
+    (void)err;
+    args->script = value;
+    return SC_OK;
+}
+
+static enum sc_status set_size(struct tui_args *args, const char *value, struct sc_error *err)
+{
+    char rest;
+    if (sscanf(value, "%dx%d%c", &args->width, &args->height, &rest) != 2 || args->width < 1 || args->height < 1 ||
+        args->width > 1000 || args->height > 1000)
+        return sc_fail(err, SC_USAGE, "--size '%s': expected WIDTHxHEIGHT, like 80x24", value);
+    return SC_OK;
+}
+
+static enum sc_status set_ascii(struct tui_args *args, const char *value, struct sc_error *err)
+{
+    (void)value;
+    (void)err;
+    args->ascii = true;
+    return SC_OK;
+}
+
+static enum sc_status set_colour(struct tui_args *args, const char *value, struct sc_error *err)
+{
+    static const char *const names[] = {"auto", "never", "always"};
+    for (size_t i = 0; i < SC_LEN(names); i++)
+        if (strcmp(names[i], value) == 0) {
+            args->colour = (enum tui_colour)i;
+            return SC_OK;
+        }
+    return sc_fail(err, SC_USAGE, "--color '%s': expected auto, never or always", value);
+}
+
+static enum sc_status set_theme(struct tui_args *args, const char *value, struct sc_error *err)
+{
+    args->theme = tui_theme_find(value);
+    return args->theme ? SC_OK
+                       : sc_fail(err, SC_USAGE, "--theme '%s': expected dark, light, contrast or mono", value);
+}
+
+static const struct {
+    const char *name, *argument, *help;
+    enum sc_status (*set)(struct tui_args *args, const char *value, struct sc_error *err);
+} explorer_options[] = {
+    {"ascii", NULL, "draw with ASCII alone", set_ascii},
+    {"color", "auto|never|always", "colours; NO_COLOR turns them off too", set_colour},
+    {"theme", "NAME", "dark, light, contrast, mono", set_theme},
+    {"script", "FILE", "run keys and commands on a screen in memory", set_script},
+    {"size", "WxH", "of that screen (80x24)", set_size},
+};
+
+void tui_print_help(void)
+{
+    const struct tui_batch_command *command;
+    const struct sc_option *option;
+    puts("stagecut: see and steer how a deep-learning model is spread over many devices\n\n"
+         "usage: stagecut [MODEL] [OPTIONS]          open the explorer (no MODEL: choose a sample)");
+    for (size_t i = 0; (command = tui_batch_command_at(i)); i++) {
+        char usage[96];
+        snprintf(usage, sizeof usage, "stagecut %s %s", command->name, command->arguments);
+        printf("       %-36s %s\n", usage, command->help);
+    }
+    puts("\noptions:");
+    for (size_t i = 0; (option = sc_option_at(i)); i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "--%s%s%s%s", option->name, option->argument ? " " : "",
+                 option->argument ? option->argument : "", option->repeats ? "..." : "");
+        printf("  %-32s %s\n", usage, option->help);
+    }
+    puts("\noptions of the explorer:");
+    for (size_t i = 0; i < SC_LEN(explorer_options); i++) {
+        char usage[64];
+        snprintf(usage, sizeof usage, "--%s%s%s", explorer_options[i].name, explorer_options[i].argument ? " " : "",
+                 explorer_options[i].argument ? explorer_options[i].argument : "");
+        printf("  %-32s %s\n", usage, explorer_options[i].help);
+    }
+    puts("\n  -h, --help   -V, --version   -o FILE (--out)   -q (--quiet)\n\n"
+         "exit status: 0 done, 1 no plan satisfies the constraints, 2 wrong usage or bad input,\n"
+         "             3 stopped by the time limit with no plan, 4 internal error");
 }
 
 /* One option, at argv[*i]; moves *i past its value. */
@@ -112,6 +174,14 @@ static enum sc_status parse_option(struct tui_args *out, int argc, char **argv, 
     else if (strcmp(name, "version") == 0)
         out->version = true;
     else {
+        for (size_t k = 0; !out->command && k < SC_LEN(explorer_options); k++) {
+            if (strcmp(explorer_options[k].name, name) != 0)
+                continue;
+            if (explorer_options[k].argument && !equals && *i + 1 >= argc)
+                return sc_fail(err, SC_USAGE, "--%s wants a value: %s", name, explorer_options[k].argument);
+            value = equals ? equals + 1 : explorer_options[k].argument ? argv[++*i] : "";
+            return explorer_options[k].set(out, value, err);
+        }
         const struct sc_option *option = sc_option_find(name);
         if (option && !takes(out->command, name))
             return sc_fail(err, SC_USAGE, "--%s has no meaning for `stagecut %s`", name, out->command->name);
@@ -170,7 +240,7 @@ int tui_args_parse(int argc, char **argv, struct tui_args *out)
     struct sc_error err = {0};
     enum sc_status status = SC_OK;
     bool only_words = false;
-    *out = (struct tui_args){0};
+    *out = (struct tui_args){.width = 80, .height = 24};
     sc_settings_init(&out->settings);
     for (int i = 1; status == SC_OK && i < argc; i++) {
         const char *word = argv[i];

@@ -99,7 +99,7 @@ int tui_cmd_problem(struct tui_args *args)
         result = tui_report(&err);
     } else {
         (args->settings.json ? write_json : write_text)(&text, problem, solution);
-        result = tui_put(&args->settings, &text);
+        result = tui_batch_put(&args->settings, &text);
         if (result == TUI_EXIT_OK && !solution->choices)
             result = solution->status == SC_SOLVED_INFEASIBLE ? TUI_EXIT_INFEASIBLE : TUI_EXIT_TIMEOUT;
     }

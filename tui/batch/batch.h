@@ -7,6 +7,7 @@
 
 #include "import/import.h"
 #include "plan/plan.h"
+#include "term/term.h"
 
 /* Exit statuses of the program (design: interfaces). */
 enum { TUI_EXIT_OK = 0, TUI_EXIT_INFEASIBLE = 1, TUI_EXIT_USAGE = 2, TUI_EXIT_TIMEOUT = 3, TUI_EXIT_INTERNAL = 4 };
@@ -31,6 +32,12 @@ struct tui_args {
     int word_count;
     const char *words[8];
     bool help, version;
+    /* The explorer's own. */
+    const char *script; /* run this script on a terminal in memory, of this size */
+    int width, height;
+    bool ascii;
+    enum tui_colour colour;
+    const struct tui_theme *theme; /* NULL: the default */
 };
 /* On failure prints the error and returns its exit status; 0 otherwise. */
 int tui_args_parse(int argc, char **argv, struct tui_args *out);

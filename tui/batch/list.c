@@ -106,7 +106,7 @@ int tui_cmd_list(struct tui_args *args)
                          near ? "did you mean " : "there are models, clusters, kinds, formats, solvers",
                          near ? near : "");
     }
-    int result = status == SC_OK ? tui_put(&args->settings, &text) : tui_report(&err);
+    int result = status == SC_OK ? tui_batch_put(&args->settings, &text) : tui_report(&err);
     sc_str_free(&text);
     return result;
 }

@@ -100,7 +100,7 @@ static int print_plan(const struct tui_args *args, const struct sc_plan *plan)
     bool to_file = args->settings.out && *args->settings.out && strcmp(args->settings.out, "-") != 0;
     enum sc_status status = args->settings.json || to_file ? sc_plan_write_json(plan, &text, &err)
                                                            : sc_plan_write_text(plan, false, &text, &err);
-    int result = status == SC_OK ? tui_put(&args->settings, &text) : tui_report(&err);
+    int result = status == SC_OK ? tui_batch_put(&args->settings, &text) : tui_report(&err);
     if (result == TUI_EXIT_OK && to_file && !args->settings.quiet && !args->settings.json) {
         sc_str_clear(&text);
         if (sc_plan_write_text(plan, false, &text, &err) == SC_OK)
@@ -177,7 +177,7 @@ int tui_cmd_explain(struct tui_args *args)
             tui_run_begin(&run, &args->settings);
             enum sc_status status = sc_plan_explain(plan, op, args->settings.json, &run.cancel, &text, &err);
             tui_run_end(&run);
-            result = status == SC_OK ? tui_put(&args->settings, &text) : tui_report(&err);
+            result = status == SC_OK ? tui_batch_put(&args->settings, &text) : tui_report(&err);
         }
     }
     sc_str_free(&text);
@@ -258,7 +258,7 @@ int tui_cmd_diff(struct tui_args *args)
     }
     if (status == SC_OK)
         status = sc_plan_diff(plans[0], plans[1], args->settings.json, &text, &err);
-    int result = status == SC_OK ? tui_put(&args->settings, &text) : tui_report(&err);
+    int result = status == SC_OK ? tui_batch_put(&args->settings, &text) : tui_report(&err);
     sc_str_free(&text);
     sc_plan_free(plans[0]);
     sc_plan_free(plans[1]);
@@ -299,7 +299,7 @@ int tui_cmd_verify(struct tui_args *args)
                         agrees && fits ? "verified" : "not verified", recorded, plan->objective_s,
                         plan->peak_bytes / 0x1p30, plan->costs->memory_bytes / 0x1p30);
         }
-        result = tui_put(&args->settings, &text);
+        result = tui_batch_put(&args->settings, &text);
         if (result == TUI_EXIT_OK && !(agrees && fits))
             result = TUI_EXIT_INFEASIBLE;
     }

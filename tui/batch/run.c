@@ -90,7 +90,7 @@ void tui_run_end(struct tui_run *run)
     sc_progress_free(run->progress);
 }
 
-int tui_put(const struct sc_settings *settings, const struct sc_str *text)
+int tui_batch_put(const struct sc_settings *settings, const struct sc_str *text)
 {
     struct sc_error err = {0};
     const char *out = settings->out && *settings->out ? settings->out : "-";

@@ -18,7 +18,7 @@ void tui_run_begin(struct tui_run *run, const struct sc_settings *settings);
 void tui_run_end(struct tui_run *run);
 
 /* Text to --out FILE, or standard output. */
-int tui_put(const struct sc_settings *settings, const struct sc_str *text);
+int tui_batch_put(const struct sc_settings *settings, const struct sc_str *text);
 
 int tui_cmd_solve(struct tui_args *args);
 int tui_cmd_explain(struct tui_args *args);

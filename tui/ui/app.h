@@ -98,10 +98,10 @@ struct tui_app {
 struct tui_start {
     const struct sc_settings *settings; /* model may be empty: the picker */
     const char *session;                /* file, or NULL */
-    struct tui_term *term;
     bool ascii, threads; /* threads false: no worker (tests of views) */
 };
 enum sc_status tui_app_new(const struct tui_start *start, struct tui_app **out, struct sc_error *err);
+void tui_app_use_term(struct tui_app *app, struct tui_term *term); /* borrowed; before anything is drawn */
 void tui_app_free(struct tui_app *app);
 void tui_app_draw(struct tui_app *app);           /* renders and shows */
 void tui_app_key(struct tui_app *app, int key);   /* one key */

@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Every command of the explorer, in one table: it makes the key map, the help view, the bottom bar and completion.
+ * Verbs of sessions (pin, set, undo …) are not here: a ':' line that names none of these goes to the session.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ui/app.h"
+
+static struct tui_list *current_list(struct tui_app *app)
+{
+    return tui_view(app)->list(app);
+}
+
+static int page(const struct tui_app *app)
+{
+    return app->grid.height > 8 ? (app->grid.height - 4) / 2 : 2;
+}
+
+/* ---- motion ---- */
+
+#define MOTION(id, by)                                                                                                 \
+    static void run_##id(struct tui_app *app, const char *arguments)                                                   \
+    {                                                                                                                  \
+        (void)arguments;                                                                                               \
+        tui_list_move(current_list(app), by);                                                                          \
+    }
+MOTION(down, 1)
+MOTION(up, -1)
+MOTION(page_down, page(app))
+MOTION(page_up, -page(app))
+MOTION(top, -current_list(app)->count)
+MOTION(bottom, current_list(app)->count)
+
+static void run_pane(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->pane = app->pane == TUI_PANE_GRAPH ? TUI_PANE_CANDIDATES : TUI_PANE_GRAPH;
+}
+
+static void run_left(struct tui_app *app, const char *arguments)
+{
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    (void)arguments;
+    if (app->pane == TUI_PANE_CANDIDATES) {
+        app->pane = TUI_PANE_GRAPH;
+        return;
+    }
+    while (row && row->depth && app->list.cursor > 0) /* up to the head of the block */
+        row = tui_row_at(app, --app->list.cursor);
+    if (row && row->fold && row->open) {
+        sc_map_put_text(&app->open, app->graph->ops[row->op].name, 0);
+        app->rows_stale = true;
+    }
+}
+
+static void run_enter(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_view(app)->enter(app);
+}
+
+static void run_back(struct tui_app *app, const char *arguments)
+{
+    if (app->view != TUI_VIEW_GRAPH && app->session) {
+        app->view = TUI_VIEW_GRAPH;
+    } else if (app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_CANDIDATES) {
+        app->pane = TUI_PANE_GRAPH;
+    } else if (app->filter[0]) {
+        app->filter[0] = '\0';
+        app->rows_stale = true;
+    } else if (strcmp(arguments, "stay") != 0) {
+        tui_command_find("quit")->run(app, "");
+    }
+}
+
+static void run_escape(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    run_back(app, "stay");
+}
+
+/* ---- folding ---- */
+
+static void run_unfold(struct tui_app *app, const char *arguments)
+{
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    (void)arguments;
+    if (!row || row->repeat < 0)
+        return;
+    if (row->fold && !row->open)
+        sc_map_put_text(&app->open, app->graph->ops[row->op].name, 1);
+    else
+        sc_map_put_text(&app->unrolled, app->graph->repeats[row->repeat].name, 1);
+    app->rows_stale = true;
+}
+
+static void run_fold(struct tui_app *app, const char *arguments)
+{
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    (void)arguments;
+    if (!row || row->repeat < 0)
+        return;
+    const struct sc_repeat *repeat = &app->graph->repeats[row->repeat];
+    int first = repeat->first + (row->op - repeat->first) / repeat->length * repeat->length;
+    int64_t open = 0;
+    sc_map_get_text(&app->open, app->graph->ops[first].name, &open);
+    if (open)
+        sc_map_put_text(&app->open, app->graph->ops[first].name, 0);
+    else
+        sc_map_put_text(&app->unrolled, repeat->name, 0);
+    app->rows_stale = true;
+    tui_rows_build(app);
+    tui_rows_select_op(app, first);
+}
+
+static void fold_all(struct tui_app *app, bool open)
+{
+    for (int r = 0; app->graph && r < app->graph->repeat_count; r++) {
+        const struct sc_repeat *repeat = &app->graph->repeats[r];
+        if (!open)
+            sc_map_put_text(&app->unrolled, repeat->name, 0);
+        for (int copy = 0; copy < repeat->count; copy++)
+            sc_map_put_text(&app->open, app->graph->ops[repeat->first + copy * repeat->length].name, open);
+    }
+    app->rows_stale = true;
+}
+
+static void run_open_all(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    fold_all(app, true);
+}
+
+static void run_fold_all(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    fold_all(app, false);
+}
+
+static void run_parameters(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->show_parameters = !app->show_parameters;
+    app->rows_stale = true;
+    tui_say(app, TUI_DIM, app->show_parameters ? "parameters and inputs have rows of their own"
+                                               : "parameters and inputs are counted with the op that reads them");
+}
+
+/* ---- pins ---- */
+
+static bool plan_is_here(struct tui_app *app)
+{
+    if (app->plan && app->plan->choice && app->plan->graph == app->graph)
+        return true;
+    tui_say(app, TUI_WARN, "there is no plan yet");
+    return false;
+}
+
+static void run_pin(struct tui_app *app, const char *arguments)
+{
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    struct sc_str command = {0};
+    char strategy[64];
+    (void)arguments;
+    if (!row || !plan_is_here(app))
+        return;
+    if (app->pane == TUI_PANE_CANDIDATES && !row->fold && app->candidate_list.cursor < app->candidate_count) {
+        tui_row_command(app, row, "pin", app->candidates[app->candidate_list.cursor].strategy, &command);
+    } else if (!row->fold) {
+        sc_plan_op_strategy(app->plan, row->op, strategy, sizeof strategy);
+        tui_row_command(app, row, "pin", strategy, &command);
+    } else { /* a folded block: every op as it is */
+        for (int k = 0; k < row->length; k++) {
+            struct tui_row op = *row;
+            op.op += k;
+            op.fold = false;
+            sc_plan_op_strategy(app->plan, op.op, strategy, sizeof strategy);
+            tui_row_command(app, &op, "pin", strategy, &command);
+        }
+    }
+    tui_apply(app, sc_str_text(&command));
+    sc_str_free(&command);
+}
+
+/* Removes what covers the row's ops: by the same globs that pin them. Ops without a pin are passed over. */
+static void run_unpin(struct tui_app *app, const char *arguments)
+{
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    struct sc_str command = {0};
+    int length = row && row->fold ? row->length : 1;
+    (void)arguments;
+    if (!row || !app->plan || app->plan->graph != app->graph)
+        return;
+    for (int k = 0; k < length; k++) {
+        struct tui_row op = *row;
+        op.op += k;
+        op.fold = false;
+        if (app->plan->pinned[op.op])
+            tui_row_command(app, &op, "unpin", "", &command);
+    }
+    if (command.length)
+        tui_apply(app, sc_str_text(&command));
+    else
+        tui_say(app, TUI_DIM, "nothing is pinned here");
+    sc_str_free(&command);
+}
+
+static void run_undo(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_apply(app, "undo");
+}
+
+static void run_redo(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_apply(app, "redo");
+}
+
+/* ---- solving ---- */
+
+static void run_solve(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_submit(app);
+}
+
+static void run_cancel(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    if (app->solving && app->worker) {
+        app->cancelled = true;
+        sc_worker_cancel(app->worker);
+        tui_say(app, TUI_WARN, "cancelled; the best plan so far is kept");
+    } else {
+        tui_say(app, TUI_DIM, "nothing is being solved; q quits");
+    }
+}
+
+/* ---- finding ---- */
+
+static void run_search(struct tui_app *app, const char *arguments)
+{
+    if (*arguments) {
+        snprintf(app->search, sizeof app->search, "%.63s", arguments);
+        tui_command_find("search-next")->run(app, "");
+    } else {
+        tui_edit_begin(app, '/', "");
+    }
+}
+
+static void find(struct tui_app *app, int step)
+{
+    struct tui_list *list = tui_view(app) == &tui_graph_view ? &app->list : current_list(app);
+    struct sc_str text = {0};
+    if (!app->search[0]) {
+        tui_say(app, TUI_DIM, "nothing to search for; / begins");
+        return;
+    }
+    for (int i = 1; i <= list->count; i++) {
+        int at = ((list->cursor + step * i) % list->count + list->count) % list->count;
+        sc_str_clear(&text);
+        if (tui_view(app)->row_text(app, at, &text) && strcasestr(sc_str_text(&text), app->search)) {
+            if ((step > 0) != (at > list->cursor))
+                tui_say(app, TUI_DIM, "search went round the end");
+            list->cursor = at;
+            sc_str_free(&text);
+            return;
+        }
+    }
+    sc_str_free(&text);
+    tui_say(app, TUI_WARN, "'%s' is nowhere in view%s", app->search,
+            app->view == TUI_VIEW_GRAPH ? "; zR opens all blocks" : "");
+}
+
+static void run_next(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    find(app, 1);
+}
+
+static void run_previous(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    find(app, -1);
+}
+
+static void run_filter(struct tui_app *app, const char *arguments)
+{
+    if (*arguments) {
+        snprintf(app->filter, sizeof app->filter, "%.63s", arguments);
+        app->rows_stale = true;
+    } else {
+        tui_edit_begin(app, 'f', app->filter);
+    }
+}
+
+static void run_costliest(struct tui_app *app, const char *arguments)
+{
+    int best = -1;
+    double most = -1;
+    (void)arguments;
+    if (!plan_is_here(app))
+        return;
+    for (int i = 0; i < app->rows.count; i++) {
+        struct sc_op_cost cost;
+        if (app->rows.at[i].fold && app->rows.at[i].open)
+            continue;
+        tui_row_cost(app, &app->rows.at[i], &cost);
+        if (cost.total_s > most) {
+            most = cost.total_s;
+            best = i;
+        }
+    }
+    if (best >= 0)
+        app->list.cursor = best;
+}
+
+/* ---- views and files ---- */
+
+static void run_help(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->view = app->view == TUI_VIEW_HELP ? (app->session ? TUI_VIEW_GRAPH : TUI_VIEW_PICKER) : TUI_VIEW_HELP;
+}
+
+static void run_log(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->view = TUI_VIEW_LOG;
+}
+
+static void run_models(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->view = TUI_VIEW_PICKER;
+}
+
+static void run_open(struct tui_app *app, const char *arguments)
+{
+    if (*arguments)
+        tui_open_model(app, arguments);
+    else
+        tui_edit_begin(app, ':', "open ");
+}
+
+static void run_write_plan(struct tui_app *app, const char *arguments)
+{
+    struct sc_str text = {0};
+    struct sc_error err = {0};
+    char message[600];
+    if (!plan_is_here(app))
+        return;
+    if (!*arguments) {
+        tui_edit_begin(app, ':', "write-plan ");
+        return;
+    }
+    if (sc_plan_write_json(app->plan, &text, &err) != SC_OK ||
+        sc_file_write(arguments, sc_str_text(&text), text.length, &err) != SC_OK) {
+        sc_error_format(&err, message, sizeof message);
+        tui_say(app, TUI_BAD, "%s", message);
+    } else {
+        tui_say(app, TUI_GOOD, "plan written to %s", arguments);
+    }
+    sc_str_free(&text);
+}
+
+static void run_save(struct tui_app *app, const char *arguments)
+{
+    struct sc_error err = {0};
+    char message[600];
+    const char *path = *arguments ? arguments : app->session_path;
+    if (!app->session)
+        return;
+    if (!*path) {
+        tui_edit_begin(app, ':', "save session.json");
+        return;
+    }
+    if (sc_session_save(app->session, path, &err) == SC_OK) {
+        if (path != app->session_path)
+            snprintf(app->session_path, sizeof app->session_path, "%s", path);
+        tui_say(app, TUI_GOOD, "session saved to %s", path);
+    } else {
+        sc_error_format(&err, message, sizeof message);
+        tui_say(app, TUI_BAD, "%s", message);
+    }
+}
+
+static void run_save_quit(struct tui_app *app, const char *arguments)
+{
+    bool named = *arguments || app->session_path[0];
+    run_save(app, *arguments ? arguments : named ? "" : "session.json");
+    if (app->session && !sc_session_dirty(app->session))
+        app->quit = true;
+}
+
+static void run_quit(struct tui_app *app, const char *arguments)
+{
+    if (app->session && sc_session_dirty(app->session) && strcmp(arguments, "!") != 0) {
+        app->confirm_quit = true;
+        tui_say(app, TUI_WARN, "save the session to %s before leaving? y saves, n does not, any other key stays",
+                app->session_path[0] ? app->session_path : "session.json");
+    } else {
+        app->quit = true;
+    }
+}
+
+static void run_copy(struct tui_app *app, const char *arguments)
+{
+    struct sc_str text = {0};
+    (void)arguments;
+    if (app->pane == TUI_PANE_CANDIDATES && app->why)
+        sc_str_add(&text, app->why);
+    else
+        tui_view(app)->row_text(app, current_list(app)->cursor, &text);
+    tui_term_copy(app->term, sc_str_text(&text));
+    tui_say(app, TUI_DIM, "copied");
+    sc_str_free(&text);
+}
+
+static void run_theme(struct tui_app *app, const char *arguments)
+{
+    const struct tui_theme *theme = tui_theme_find(arguments);
+    struct sc_str names = {0};
+    if (theme) {
+        tui_term_theme(app->term, theme);
+        return;
+    }
+    for (size_t i = 0; tui_theme_at(i); i++)
+        sc_str_addf(&names, "%s%s", i ? ", " : "", tui_theme_at(i)->name);
+    tui_say(app, TUI_WARN, "themes are %s", sc_str_text(&names));
+    sc_str_free(&names);
+}
+
+static void run_redraw(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_term_redraw(app->term);
+}
+
+static void run_suspend(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_term_suspend(app->term);
+}
+
+static void run_command(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    tui_edit_begin(app, ':', "");
+}
+
+static const struct tui_command commands[] = {
+    {"help", "? F1", "", "", "all keys and commands; Enter runs the one under the cursor", run_help, false, "Help"},
+    {"down", "j Down", "", "", "next line", run_down, false, NULL},
+    {"up", "k Up", "", "", "line before", run_up, false, NULL},
+    {"page-down", "Ctrl-D PgDn", "", "", "half a screen on", run_page_down, false, NULL},
+    {"page-up", "Ctrl-U PgUp", "", "", "half a screen back", run_page_up, false, NULL},
+    {"top", "gg Home", "", "", "first line", run_top, false, NULL},
+    {"bottom", "G End", "", "", "last line", run_bottom, false, NULL},
+    {"enter", "Enter l Right", "", "", "open a block, go to an op's candidates, pin a candidate", run_enter, false,
+     "Open"},
+    {"back", "q", "", "", "back; at the root, quit", run_back, false, "Back"},
+    {"escape", "Esc", "", "", "back, without quitting", run_escape, false, NULL},
+    {"left", "h Left", "graph", "", "back to the graph, or close the block", run_left, false, NULL},
+    {"pane", "Tab S-Tab", "graph", "", "between graph and candidates", run_pane, false, "Pane"},
+    {"pin-this", "p", "graph", "", "pin what is under the cursor, on all copies of its block that the row stands for",
+     run_pin, true, "Pin"},
+    {"unpin-this", "P", "graph", "", "take the pin back", run_unpin, true, "Unpin"},
+    {"undo-last", "u", "", "", "take the last change back", run_undo, true, "Undo"},
+    {"redo-last", "Ctrl-R", "", "", "make it again", run_redo, true, NULL},
+    {"search", "/", "", "[TEXT]", "find in the view", run_search, false, "Find"},
+    {"search-next", "n", "", "", "next match", run_next, false, NULL},
+    {"search-previous", "N", "", "", "match before", run_previous, false, NULL},
+    {"filter", "f", "graph", "[TEXT]", "only ops whose name or kind has this text; Esc ends it", run_filter, false,
+     "Filter"},
+    {"costliest", "$", "graph", "", "jump to the costliest line", run_costliest, false, NULL},
+    {"unfold", "+ =", "graph", "", "open a block; again: unroll its copies", run_unfold, false, NULL},
+    {"fold", "-", "graph", "", "close a block; again: roll its copies up", run_fold, false, NULL},
+    {"open-all", "zR", "graph", "", "open all blocks", run_open_all, false, NULL},
+    {"fold-all", "zM", "graph", "", "close all blocks", run_fold_all, false, NULL},
+    {"parameters", "a", "graph", "", "rows for parameters and inputs, or not", run_parameters, false, "Params"},
+    {"solve", "r", "", "", "solve again", run_solve, false, NULL},
+    {"cancel", "Ctrl-C", "", "", "stop solving; the best plan so far is kept", run_cancel, false, NULL},
+    {"command", ":", "", "", "a command by name; Tab completes", run_command, false, "Command"},
+    {"log", "L", "", "", "what was said", run_log, false, NULL},
+    {"models", "M", "", "", "choose another sample", run_models, false, NULL},
+    {"open", "", "", "FILE", "open a model file, or a sample by name", run_open, false, NULL},
+    {"save", "Ctrl-S", "", "[FILE]", "save the session", run_save, false, NULL},
+    {"save-quit", "", "", "[FILE]", "save the session and leave", run_save_quit, false, NULL},
+    {"write-plan", "w", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},
+    {"copy", "y", "", "", "copy the line, or why, to the clipboard", run_copy, false, NULL},
+    {"theme", "", "", "NAME", "colours: dark, light, contrast, mono", run_theme, false, NULL},
+    {"redraw", "Ctrl-L", "", "", "draw the screen anew", run_redraw, false, NULL},
+    {"suspend", "Ctrl-Z", "", "", "to the shell; fg comes back", run_suspend, false, NULL},
+    {"quit", "", "", "[!]", "leave; asks when the session is not saved", run_quit, false, NULL},
+};
+
+const struct tui_command *tui_command_at(size_t index)
+{
+    return index < SC_LEN(commands) ? &commands[index] : NULL;
+}
+
+const struct tui_command *tui_command_find(const char *name)
+{
+    for (size_t i = 0; i < SC_LEN(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* Does one of the space-separated names in `keys` mean this key? A two-letter name is a pair. */
+static bool key_listed(const char *keys, int previous, int key, bool *wait)
+{
+    char name[16];
+    while (*keys) {
+        size_t length = strcspn(keys, " ");
+        snprintf(name, sizeof name, "%.*s", (int)length, keys);
+        bool pair = length == 2 && !tui_key_find(name);
+        if (pair && previous == name[0] && key == name[1])
+            return true;
+        if (pair && key == name[0] && previous != name[0])
+            *wait = true;
+        if (!pair && !previous && tui_key_find(name) == key)
+            return true;
+        keys += length + (keys[length] == ' ');
+    }
+    return false;
+}
+
+const struct tui_command *tui_command_of_key(const char *context, int previous, int key, bool *wait)
+{
+    for (int round = 0; round < 2; round++, previous = 0) { /* a key that makes no pair stands for itself */
+        for (size_t i = 0; i < SC_LEN(commands); i++) {
+            bool here = !commands[i].context[0] || strcmp(commands[i].context, context) == 0;
+            if (here && key_listed(commands[i].keys, previous, key, wait)) {
+                *wait = false;
+                return &commands[i];
+            }
+        }
+        if (!previous)
+            break;
+    }
+    return NULL;
+}
+
+void tui_run(struct tui_app *app, const char *line)
+{
+    char name[64];
+    line += strspn(line, " :");
+    size_t length = strcspn(line, " ");
+    if (!length)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)length, line);
+    const char *arguments = line + length + strspn(line + length, " ");
+    const struct tui_command *command = tui_command_find(name);
+    const struct sc_verb *verb;
+    if (command && (!command->context[0] || strcmp(command->context, tui_view(app)->context) == 0)) {
+        command->run(app, arguments);
+        return;
+    }
+    if (command) {
+        tui_say(app, TUI_WARN, "%s belongs to the %s view", name, command->context);
+        return;
+    }
+    for (size_t i = 0; (verb = sc_session_verb_at(i)); i++)
+        if (strcmp(verb->name, name) == 0) {
+            tui_apply(app, line);
+            return;
+        }
+    const char *names[SC_LEN(commands) + 32];
+    size_t count = 0;
+    for (size_t i = 0; i < SC_LEN(commands); i++)
+        names[count++] = commands[i].name;
+    for (size_t i = 0; (verb = sc_session_verb_at(i)) && count < SC_LEN(names); i++)
+        names[count++] = verb->name;
+    const char *near = sc_nearest(name, names, count);
+    tui_say(app, TUI_BAD, "there is no command '%s'%s%s%s", name, near ? "; did you mean '" : "; ? lists them",
+            near ? near : "", near ? "'?" : "");
+}
