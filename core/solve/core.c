@@ -7,6 +7,7 @@
 #include "solve/core.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double most_cost = 1125899906842624.0;   /* 2^50: leaves room for sums of parts */
@@ -29,6 +30,18 @@ double *sc_core_scratch(struct sc_core *core, size_t count)
         core->scratch_size = count + count / 2;
     }
     return core->scratch;
+}
+
+int *sc_core_integers(struct sc_core *core, size_t count)
+{
+    if (core->integers_size < count) {
+        int *grown = sc_realloc(core->integers, count + count / 2, sizeof *grown);
+        if (!grown)
+            return fail(core);
+        core->integers = grown;
+        core->integers_size = count + count / 2;
+    }
+    return core->integers;
 }
 
 /* ---- edges ----------------------------------------------------------------------------------------- */
@@ -69,13 +82,13 @@ static void attach(struct sc_core *core, int node, int edge)
     x->edge[x->degree++] = edge;
 }
 
+/* Edges are mostly taken from the end of a list, so it is searched from there. */
 static void detach(struct sc_core *core, int node, int edge)
 {
     struct sc_core_node *x = &core->node[node];
-    for (int i = 0; i < x->degree; i++)
+    for (int i = x->degree - 1; i >= 0; i--)
         if (x->edge[i] == edge) {
-            memmove(x->edge + i, x->edge + i + 1, (size_t)(x->degree - i - 1) * sizeof *x->edge);
-            x->degree--;
+            x->edge[i] = x->edge[--x->degree];
             return;
         }
 }
@@ -193,7 +206,8 @@ static void free_segs(struct sc_core_node *x)
         sc_free(x->seg[s].use);
     sc_free(x->seg);
     x->seg = NULL;
-    x->seg_count = 0;
+    x->seg_count = x->seg_capacity = 0;
+    x->tangled = false;
 }
 
 static void bury(struct sc_core *core, int node)
@@ -338,58 +352,97 @@ void sc_core_eliminate(struct sc_core *core, int node)
 
 /* ---- merging ---------------------------------------------------------------------------------------- */
 
+/* `use` is the node's from here on. */
 static void add_seg(struct sc_core *core, struct sc_core_node *x, int a, int b, double *use)
 {
-    struct sc_core_seg *grown = sc_realloc(x->seg, (size_t)x->seg_count + 1, sizeof *grown);
-    if (!grown) {
-        sc_free(use);
-        core->no_memory = true;
-        return;
+    if (x->seg_count == x->seg_capacity) {
+        int capacity = x->seg_capacity ? 2 * x->seg_capacity : 1;
+        struct sc_core_seg *grown = sc_realloc(x->seg, (size_t)capacity, sizeof *grown);
+        if (!grown) {
+            sc_free(use);
+            core->no_memory = true;
+            return;
+        }
+        x->seg = grown;
+        x->seg_capacity = capacity;
     }
-    x->seg = grown;
+    if (x->seg_count > 0 && x->seg[x->seg_count - 1].b > a)
+        x->tangled = true;
     x->seg[x->seg_count++] = (struct sc_core_seg){a, b, use};
 }
 
-static int next_boundary(const struct sc_core_seg *seg, int count, int *at, int from)
-{
-    while (*at < count && seg[*at].b <= from)
-        ++*at;
-    if (*at == count)
-        return INT32_MAX;
-    return seg[*at].a > from ? seg[*at].a : seg[*at].b;
-}
-
-/* The usages of `node` become usages of `leader`, whose choice c stands for map[c]. */
+/* The usages of `node` become usages of `leader`, whose choice c stands for map[c]. They may overlap those it has until
+ * sc_core_untangle; every test of a single segment stays valid meanwhile, only weaker. */
 static void merge_segs(struct sc_core *core, int leader, int node, const int *map)
 {
     struct sc_core_node *x = &core->node[leader], *y = &core->node[node];
-    if (y->seg_count == 0)
-        return;
-    struct sc_core_seg *old = x->seg;
-    int old_count = x->seg_count, i = 0, j = 0, k = x->k;
-    x->seg = NULL;
-    x->seg_count = 0;
-    for (int from = 0; from < core->slot_count;) {
-        int to_x = next_boundary(old, old_count, &i, from), to_y = next_boundary(y->seg, y->seg_count, &j, from);
-        int to = to_x < to_y ? to_x : to_y;
-        if (to == INT32_MAX)
-            break;
-        bool in_x = i < old_count && old[i].a <= from, in_y = j < y->seg_count && y->seg[j].a <= from;
-        if (in_x || in_y) {
-            double *use = sc_calloc((size_t)k, sizeof *use);
-            if (!use) {
-                core->no_memory = true;
-                break;
-            }
-            for (int c = 0; c < k; c++)
-                use[c] = (in_x ? old[i].use[c] : 0) + (in_y ? y->seg[j].use[map[c]] : 0);
-            add_seg(core, x, from, to, use);
+    for (int s = 0; s < y->seg_count; s++) {
+        double *use = sc_calloc((size_t)x->k, sizeof *use);
+        if (!use) {
+            core->no_memory = true;
+            return;
         }
-        from = to;
+        for (int c = 0; c < x->k; c++)
+            use[c] = y->seg[s].use[map[c]];
+        add_seg(core, x, y->seg[s].a, y->seg[s].b, use);
+    }
+}
+
+struct seg_end {
+    int slot, seg;
+    bool begins;
+};
+
+static int by_slot(const void *a, const void *b)
+{
+    const struct seg_end *x = a, *y = b;
+    if (x->slot != y->slot)
+        return x->slot < y->slot ? -1 : 1;
+    return (x->seg > y->seg) - (x->seg < y->seg);
+}
+
+void sc_core_untangle(struct sc_core *core, int node)
+{
+    struct sc_core_node *x = &core->node[node];
+    struct sc_core_seg *old = x->seg;
+    int old_count = x->seg_count, k = x->k;
+    struct seg_end *ends = sc_calloc(2 * (size_t)old_count + 1, sizeof *ends);
+    double *sum = sc_calloc((size_t)k + 1, sizeof *sum);
+    x->tangled = false;
+    if (!ends || !sum) {
+        core->no_memory = true;
+        sc_free(ends);
+        sc_free(sum);
+        return;
+    }
+    for (int s = 0; s < old_count; s++) {
+        ends[2 * s] = (struct seg_end){old[s].a, s, true};
+        ends[2 * s + 1] = (struct seg_end){old[s].b, s, false};
+    }
+    qsort(ends, 2 * (size_t)old_count, sizeof *ends, by_slot);
+    x->seg = NULL;
+    x->seg_count = x->seg_capacity = 0;
+    int open = 0;
+    for (int i = 0; i < 2 * old_count; i++) {
+        const double *use = old[ends[i].seg].use;
+        open += ends[i].begins ? 1 : -1;
+        for (int c = 0; c < k; c++)
+            sum[c] += ends[i].begins ? use[c] : -use[c];
+        if (open == 0 || i + 1 == 2 * old_count || ends[i + 1].slot == ends[i].slot)
+            continue;
+        double *copy = sc_calloc((size_t)k, sizeof *copy);
+        if (copy) {
+            memcpy(copy, sum, (size_t)k * sizeof *copy);
+            add_seg(core, x, ends[i].slot, ends[i + 1].slot, copy);
+        } else {
+            core->no_memory = true;
+        }
     }
     for (int s = 0; s < old_count; s++)
         sc_free(old[s].use);
     sc_free(old);
+    sc_free(ends);
+    sc_free(sum);
 }
 
 static void move_edge(struct sc_core *core, int leader, int node, int edge, const int *map)
@@ -632,32 +685,16 @@ static void choose_usage_unit(struct sc_core *core, double *limit)
     *limit = floor(p->limit * (whole ? 1 : 1 + limit_slack) / core->usage_unit);
 }
 
-/* One term of a node joins those before it: as if a second node with the same choices were merged into it. */
 static bool build_term(struct sc_core *core, const struct sc_problem_usage *term, int a, int b)
 {
     struct sc_core_node *x = &core->node[term->node];
-    int k = x->k;
-    struct sc_core_node *extra = &core->node[core->n]; /* a spare node at the end */
-    double *use = sc_calloc((size_t)k, sizeof *use);
-    int *same = sc_calloc((size_t)k, sizeof *same);
-    bool ok = use && same;
-    for (int c = 0; ok && c < k; c++) {
+    double *use = sc_calloc((size_t)x->k, sizeof *use);
+    if (!use)
+        return false;
+    for (int c = 0; c < x->k; c++)
         use[c] = nearbyint(term->usage[c] / core->usage_unit);
-        same[c] = c;
-    }
-    if (ok && (x->seg_count == 0 || x->seg[x->seg_count - 1].b <= a)) {
-        add_seg(core, x, a, b, use);
-    } else if (ok) {
-        *extra = (struct sc_core_node){.k = k};
-        add_seg(core, extra, a, b, use);
-        merge_segs(core, term->node, core->n, same);
-        free_segs(extra);
-        *extra = (struct sc_core_node){0};
-    } else {
-        sc_free(use);
-    }
-    sc_free(same);
-    return ok && !core->no_memory;
+    add_seg(core, x, a, b, use);
+    return !core->no_memory;
 }
 
 static bool build_usages(struct sc_core *core)
@@ -690,7 +727,7 @@ struct sc_core *sc_core_new(const struct sc_problem *problem, struct sc_cancel *
     core->problem = problem;
     core->cancel = cancel;
     core->n = problem->node_count;
-    core->node = sc_calloc((size_t)core->n + 1, sizeof *core->node);
+    core->node = sc_calloc((size_t)core->n, sizeof *core->node);
     bool ok = core->node != NULL;
     if (ok)
         choose_unit(core);
@@ -710,7 +747,7 @@ void sc_core_free(struct sc_core *core)
 {
     if (!core)
         return;
-    for (int n = 0; core->node && n <= core->n; n++) {
+    for (int n = 0; core->node && n < core->n; n++) {
         struct sc_core_node *x = &core->node[n];
         free_segs(x);
         sc_free(x->edge);
@@ -735,6 +772,7 @@ void sc_core_free(struct sc_core *core)
     sc_free(core->node);
     sc_free(core->room);
     sc_free(core->scratch);
+    sc_free(core->integers);
     sc_free(core);
 }
 

@@ -27,8 +27,9 @@ struct sc_core_node {
     int k;       /* choices left; 0: the node is gone */
     double *cost;
     int *id;     /* the problem's choice, of each */
-    int seg_count;
-    struct sc_core_seg *seg; /* disjoint, by time */
+    int seg_count, seg_capacity;
+    struct sc_core_seg *seg; /* disjoint and by time, unless tangled */
+    bool tangled;
     int degree, edge_capacity;
     int *edge;
     bool queued;
@@ -70,8 +71,8 @@ struct sc_core {
     bool no_memory;
     SC_VEC(int) queue;  /* nodes whose surroundings changed */
     double *scratch;    /* for rungs: grown by sc_core_scratch */
-    size_t scratch_size;
-    uint64_t used_limit; /* counts deletions that were made because of the limit */
+    int *integers;      /* likewise, by sc_core_integers */
+    size_t scratch_size, integers_size;
 };
 
 /* A core of the problem. NULL when out of memory. */
@@ -95,6 +96,7 @@ void sc_core_drop_edge(struct sc_core *core, int edge);
 void sc_core_keep(struct sc_core *core, int node, const bool *keep);
 void sc_core_touch(struct sc_core *core, int node); /* into the queue */
 double *sc_core_scratch(struct sc_core *core, size_t count); /* NULL: out of memory */
+int *sc_core_integers(struct sc_core *core, size_t count);
 
 /* Removals, with undo. */
 void sc_core_fix(struct sc_core *core, int node);      /* one choice is left: costs move to the neighbours */
@@ -102,6 +104,8 @@ void sc_core_eliminate(struct sc_core *core, int node); /* free of usage, at mos
 /* Each choice of `leader` leaves choice map[c] of `node` (-1: none): merge them. */
 void sc_core_follow(struct sc_core *core, int leader, int node, int edge, const int *map);
 
+/* Make the segments of a node disjoint and sorted. */
+void sc_core_untangle(struct sc_core *core, int node);
 /* Slots: drop those that cannot bind, renumber, take least usages into the base, merge equal neighbours. Sets
  * infeasible when the base exceeds the limit. */
 void sc_core_settle_slots(struct sc_core *core);

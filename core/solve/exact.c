@@ -5,11 +5,12 @@
  */
 #include "solve/core.h"
 #include "solve/elim.h"
+#include "solve/frontier.h"
 
 #include <math.h>
 #include <string.h>
 
-static const double widest = 1 << 25; /* entries of all elimination tables together: 256 MB */
+static const double widest = 1 << 27; /* entries of all cliques together */
 
 struct ladder {
     struct sc_job *job;
@@ -44,14 +45,28 @@ static void offer(struct ladder *l, const int *plan)
     sc_job_plan(l->job, l->choices);
 }
 
-static void no_plan(struct ladder *l)
+/* The cost of the best plan, in core units. */
+static double cutoff(const struct ladder *l)
 {
-    if (l->job->solution->choices) { /* nothing is cheaper than what is known */
-        l->job->solution->status = SC_SOLVED_OPTIMAL;
-        return;
-    }
-    l->job->solution->status = SC_SOLVED_INFEASIBLE;
-    l->job->over_limit |= l->core->limited;
+    return l->job->solution->cost / l->core->unit;
+}
+
+/* It is proven that no plan is cheaper than the best one, if there is one. */
+static void no_cheaper(struct ladder *l)
+{
+    struct sc_solution *s = l->job->solution;
+    s->status = s->choices ? SC_SOLVED_OPTIMAL : SC_SOLVED_INFEASIBLE;
+    if (s->choices)
+        sc_job_bound(l->job, s->cost - 2 * l->core->error);
+    else
+        l->job->over_limit |= l->core->limited || l->core->slot_count > 0;
+}
+
+static bool settled(const struct ladder *l)
+{
+    const struct sc_solution *s = l->job->solution;
+    return l->core->infeasible || s->status != SC_SOLVED_FEASIBLE ||
+           (s->choices && s->bound >= s->cost - 2 * l->core->error) || sc_job_stop(l->job);
 }
 
 /* ---- rungs ------------------------------------------------------------------------------------------ */
@@ -115,7 +130,48 @@ static enum sc_status reduce(struct ladder *l)
     return sc_cancelled(l->job->options->cancel) ? SC_CANCELLED : SC_OK;
 }
 
-static enum sc_status eliminate(struct ladder *l)
+/* ---- narrow cores ------------------------------------------------------------------------------------ */
+
+static double offer_core(void *user, const int *plan)
+{
+    struct ladder *l = user;
+    offer(l, plan);
+    return cutoff(l);
+}
+
+static void bound_core(void *user, double bound)
+{
+    lower_bound(user, bound);
+}
+
+static bool stop_core(void *user)
+{
+    const struct ladder *l = user;
+    return sc_job_stop(l->job);
+}
+
+/* Solve the core without its limit. */
+static enum sc_status relax(struct ladder *l, struct sc_core_view *v, struct sc_elim *elim)
+{
+    enum sc_status status = sc_elim_run(elim, v->view.cost);
+    if (status == SC_INFEASIBLE)
+        l->core->infeasible = true;
+    if (status != SC_OK)
+        return status;
+    int *plan = sc_calloc((size_t)v->view.node_count + 1, sizeof *plan);
+    if (!plan)
+        return SC_NO_MEMORY;
+    lower_bound(l, l->core->constant + elim->total);
+    sc_elim_plan(elim, plan);
+    for (int i = 0; i < v->view.node_count; i++)
+        l->plan[v->nodes[i]] = plan[i];
+    sc_free(plan);
+    offer(l, l->plan);
+    return SC_OK;
+}
+
+/* Elimination of what is left, and when the limit binds, frontiers over it. */
+static enum sc_status narrow(struct ladder *l)
 {
     struct sc_core_view v = {0};
     struct sc_elim *elim = NULL;
@@ -124,32 +180,26 @@ static enum sc_status eliminate(struct ladder *l)
     begin(l, "eliminate");
     if (sc_core_view_make(l->core, &v))
         elim = sc_elim_new(&v.view, widest, l->job->options->cancel, &too_wide);
-    if (elim) {
-        status = sc_elim_run(elim, v.view.cost);
-        if (status == SC_OK) {
-            int *plan = sc_calloc((size_t)v.view.node_count, sizeof *plan);
-            lower_bound(l, l->core->constant + elim->total);
-            if (plan) {
-                sc_elim_plan(elim, plan);
-                for (int i = 0; i < v.view.node_count; i++)
-                    l->plan[v.nodes[i]] = plan[i];
-                offer(l, l->plan);
-            } else {
-                status = SC_NO_MEMORY;
-            }
-            sc_free(plan);
-        } else if (status == SC_INFEASIBLE) {
-            l->core->infeasible = true;
-            status = SC_OK;
-        }
-    } else if (too_wide) {
+    if (elim)
+        status = relax(l, &v, elim);
+    else if (too_wide)
         status = SC_OK;
-    } else if (sc_cancelled(l->job->options->cancel)) {
+    else if (sc_cancelled(l->job->options->cancel))
         status = SC_CANCELLED;
+    end(l);
+    if (status == SC_OK && elim && l->core->slot_count > 0 && !settled(l)) {
+        const struct sc_frontier_sink sink = {offer_core, bound_core, stop_core, l};
+        enum sc_frontier_end how;
+        begin(l, "frontier");
+        status = sc_core_frontier(l->core, &v, elim, cutoff(l), &sink, &how);
+        if (status == SC_OK && how == SC_FRONTIER_PROVEN)
+            no_cheaper(l);
+        end(l);
     }
     sc_elim_free(elim);
     sc_core_view_free(&v);
-    end(l);
+    if (status == SC_INFEASIBLE)
+        return SC_OK;
     return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
 }
 
@@ -177,25 +227,14 @@ static enum sc_status search(struct ladder *l)
     if (sc_core_view_make(l->core, &v))
         result.choices = sc_calloc((size_t)v.view.node_count, sizeof *result.choices);
     if (result.choices) {
-        double cutoff = l->job->solution->choices ? l->job->solution->cost / l->core->unit - l->core->constant : INFINITY;
-        status = sc_ilp_run(&v.view, SC_ILP_POLYTOPE, cutoff, l->job->options->cancel, take, &in, &result, l->job->err);
-        if (status == SC_OK && result.end == SC_ILP_NONE) {
-            l->core->limited = true;
-            no_plan(l);
-        } else if (status == SC_OK && result.end == SC_ILP_OPTIMAL) {
-            l->job->solution->status = SC_SOLVED_OPTIMAL;
-        }
+        status = sc_ilp_run(&v.view, SC_ILP_POLYTOPE, cutoff(l) - l->core->constant, l->job->options->cancel, take, &in, &result, l->job->err);
+        if (status == SC_OK && result.end != SC_ILP_STOPPED)
+            no_cheaper(l);
     }
     sc_free(result.choices);
     sc_core_view_free(&v);
     end(l);
     return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
-}
-
-static bool settled(const struct ladder *l)
-{
-    const struct sc_solution *s = l->job->solution;
-    return l->core->infeasible || (s->choices && s->bound >= s->cost - 2 * l->core->error) || sc_job_stop(l->job);
 }
 
 static enum sc_status climb(struct ladder *l)
@@ -206,16 +245,15 @@ static enum sc_status climb(struct ladder *l)
     if (status == SC_OK && !settled(l))
         status = reduce(l);
     if (status == SC_OK && !settled(l))
-        status = eliminate(l);
+        status = narrow(l);
     if (status == SC_OK && !settled(l))
         status = search(l);
     if (status != SC_OK)
         return status;
     l->job->solution->tolerance = 2 * l->core->error;
-    if (l->core->infeasible)
-        no_plan(l);
-    else if (l->job->solution->choices && l->job->solution->bound >= l->job->solution->cost - 2 * l->core->error)
-        l->job->solution->status = SC_SOLVED_OPTIMAL;
+    const struct sc_solution *s = l->job->solution;
+    if (l->core->infeasible || (s->choices && s->bound >= s->cost - 2 * l->core->error))
+        no_cheaper(l);
     return SC_OK;
 }
 

@@ -283,24 +283,31 @@ static bool worth_merging(const struct sc_core *core, int leader, int node)
     return after <= fmax(4 * before, 16384) && after <= LARGEST_TABLE;
 }
 
+/* May `follower` become a part of `leader`? */
+static bool follows(struct sc_core *core, int leader, int follower, int edge, int *map)
+{
+    return core->node[leader].k >= core->node[follower].k && functional(core, leader, edge, map) &&
+           worth_merging(core, leader, follower);
+}
+
 static bool merge(struct sc_core *core, int node)
 {
     for (int i = 0; i < core->node[node].degree; i++) {
         int edge = core->node[node].edge[i], other = sc_core_look(core, edge, node).other;
-        for (int way = 0; way < 2; way++) {
-            int leader = way ? other : node, follower = way ? node : other;
-            int *map = sc_calloc((size_t)core->node[leader].k, sizeof *map);
-            if (!map) {
-                core->no_memory = true;
-                return false;
-            }
-            bool merged = core->node[leader].k >= core->node[follower].k && functional(core, leader, edge, map) &&
-                          worth_merging(core, leader, follower);
-            if (merged)
-                sc_core_follow(core, leader, follower, edge, map);
-            sc_free(map);
-            if (merged)
-                return true;
+        int k = core->node[node].k > core->node[other].k ? core->node[node].k : core->node[other].k;
+        /* Where either may lead, the one with more edges does: fewer of them move. */
+        int first = core->node[node].degree >= core->node[other].degree ? node : other;
+        int second = first == node ? other : node;
+        int *map = sc_core_integers(core, (size_t)k);
+        if (!map)
+            return false;
+        if (follows(core, first, second, edge, map)) {
+            sc_core_follow(core, first, second, edge, map);
+            return true;
+        }
+        if (follows(core, second, first, edge, map)) {
+            sc_core_follow(core, second, first, edge, map);
+            return true;
         }
     }
     return false;
@@ -346,6 +353,8 @@ static bool rebase(struct sc_core *core, double *base)
     for (int n = 0; n < core->n; n++) {
         struct sc_core_node *x = &core->node[n];
         int next = 0;
+        if (x->tangled)
+            sc_core_untangle(core, n);
         for (int s = 0; s < x->seg_count; s++) {
             struct sc_core_seg seg = x->seg[s];
             double least = INFINITY, most = 0;

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * frontier: exact solution of narrow graphs whose limit is, in effect, one sum and one maximum.
+ *
+ * The form: each node uses g(choice) in every slot but those it owns, in which it uses g(choice) + r(choice), and no
+ * slot has two owners. So it is with models: parameters and activations are held throughout, an op's working set lives
+ * in its own slot. With m(choice) = the largest r(choice) minus the room of the slot, a plan is within the limit exactly
+ * when sum g + max m <= 0 (slots without owner have m = minus their room).
+ *
+ * The maximum is branched on: a part of the problem forbids m >= high and grants the sum a capacity of -low; it is
+ * relaxed in between, and split at the maximum of its optimal plan when that breaks the limit. The sum is priced: the
+ * best price is found by cutting planes (Kelley 1960) over runs of the elimination, min-marginals at that price delete
+ * choices, and the frontiers of labels.c close the gap, for growing thresholds above the bound.
+ */
+#include "solve/frontier.h"
+#include "solve/labels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_PRICES = 60, MOST_LABELS = 8 << 20 };
+static const double most_priced = 2251799813685248.0; /* 2^51: the largest sum of prices that stays exact */
+static const double prune_widest = 1 << 23;
+
+struct part {
+    double low, high; /* capacity -low; choices with m >= high are forbidden */
+    double bound;     /* without the core's constant */
+};
+
+struct point {
+    double lambda, cost, usage, peak, total; /* of the plan that is best at lambda; total with prices */
+    int *plan;
+};
+
+struct front {
+    struct sc_core *core;
+    const struct sc_core_view *view;
+    struct sc_elim *elim;
+    const struct sc_frontier_sink *sink;
+    struct sc_arena *arena;
+    int n;
+    double **g, **m, **cost, **priced, **marginal; /* a node and choice each */
+    double base_peak;  /* of the slots that nobody owns: minus their least room */
+    double least_peak; /* no plan has less */
+    double cutoff;     /* without the core's constant: plans must cost at most this */
+    double total_usage;
+    int *full;         /* a plan of the whole core */
+    SC_VEC(struct part) parts;
+};
+
+/* ---- the form --------------------------------------------------------------------------------------- */
+
+static double **rows(struct front *f)
+{
+    double **out = sc_arena_calloc(f->arena, (size_t)f->n + 1, sizeof *out);
+    for (int i = 0; out && i < f->n; i++)
+        if (!(out[i] = sc_arena_calloc(f->arena, (size_t)f->view->view.choices[i], sizeof **out)))
+            return NULL;
+    return out;
+}
+
+/* What node i uses throughout: its use in its longest segment, when its segments leave no slot out. */
+static void find_common(struct front *f, int i)
+{
+    const struct sc_core_node *x = &f->core->node[f->view->nodes[i]];
+    int reached = 0, longest = -1;
+    double most = 0;
+    for (int s = 0; s < x->seg_count && x->seg[s].a == reached; s++) {
+        reached = x->seg[s].b;
+        if (longest < 0 || x->seg[s].b - x->seg[s].a > x->seg[longest].b - x->seg[longest].a)
+            longest = s;
+    }
+    for (int c = 0; c < x->k; c++) {
+        f->g[i][c] = reached == f->core->slot_count && longest >= 0 ? x->seg[longest].use[c] : 0;
+        f->m[i][c] = -INFINITY;
+        most = fmax(most, f->g[i][c]);
+    }
+    f->total_usage += most;
+}
+
+/* Slots in which node i uses other than g are its own; m is the worst of them. False when another node owns one. */
+static bool find_peaks(struct front *f, int i, int *owner)
+{
+    const struct sc_core_node *x = &f->core->node[f->view->nodes[i]];
+    for (int s = 0; s < x->seg_count; s++) {
+        const struct sc_core_seg *seg = &x->seg[s];
+        if (memcmp(seg->use, f->g[i], (size_t)x->k * sizeof *seg->use) == 0)
+            continue;
+        double room = INFINITY;
+        for (int t = seg->a; t < seg->b; t++) {
+            if (owner[t])
+                return false;
+            owner[t] = i + 1;
+            room = fmin(room, f->core->room[t]);
+        }
+        for (int c = 0; c < x->k; c++)
+            f->m[i][c] = fmax(f->m[i][c], seg->use[c] - f->g[i][c] - room);
+    }
+    return true;
+}
+
+static enum sc_status find_form(struct front *f, bool *fits)
+{
+    int *owner = sc_calloc((size_t)f->core->slot_count + 1, sizeof *owner);
+    if (!owner)
+        return SC_NO_MEMORY;
+    *fits = true;
+    for (int i = 0; i < f->n && *fits; i++) {
+        find_common(f, i);
+        *fits = find_peaks(f, i, owner);
+    }
+    f->base_peak = -INFINITY;
+    for (int t = 0; t < f->core->slot_count; t++)
+        if (!owner[t])
+            f->base_peak = fmax(f->base_peak, -f->core->room[t]);
+    f->least_peak = f->base_peak;
+    for (int i = 0; i < f->n && *fits; i++) {
+        double least = INFINITY;
+        for (int c = 0; c < f->view->view.choices[i]; c++)
+            least = fmin(least, f->m[i][c]);
+        f->least_peak = fmax(f->least_peak, least);
+    }
+    sc_free(owner);
+    return SC_OK;
+}
+
+/* ---- prices ----------------------------------------------------------------------------------------- */
+
+static enum sc_status evaluate(struct front *f, double lambda, struct point *p)
+{
+    const struct sc_view *v = &f->view->view;
+    for (int i = 0; i < f->n; i++)
+        for (int c = 0; c < v->choices[i]; c++)
+            f->priced[i][c] = f->cost[i][c] + floor(lambda * f->g[i][c]);
+    enum sc_status status = sc_elim_run(f->elim, (const double *const *)f->priced);
+    if (status != SC_OK)
+        return status;
+    sc_elim_plan(f->elim, p->plan);
+    p->lambda = lambda;
+    p->total = f->elim->total;
+    p->cost = p->total;
+    p->usage = 0;
+    p->peak = f->base_peak;
+    for (int i = 0; i < f->n; i++) {
+        int c = p->plan[i];
+        p->cost -= f->priced[i][c] - f->cost[i][c];
+        p->usage += f->g[i][c];
+        p->peak = fmax(p->peak, f->m[i][c]);
+    }
+    return SC_OK;
+}
+
+static void send(struct front *f, const struct point *p)
+{
+    for (int i = 0; i < f->n; i++)
+        f->full[f->view->nodes[i]] = p->plan[i];
+    f->cutoff = f->sink->offer(f->sink->user, f->full) - f->core->constant - f->core->grain;
+}
+
+/* A plan within the limit goes out; the cutoff may fall. */
+static void consider(struct front *f, const struct point *p)
+{
+    if (p->usage + p->peak <= 0 && p->cost <= f->cutoff)
+        send(f, p);
+}
+
+static double bound_at(const struct point *p, double capacity)
+{
+    return p->lambda == 0 ? p->total : p->total - ceil(p->lambda * capacity) - 1;
+}
+
+/* The plan of least usage: elimination with usages for costs and tables that only forbid. *high gets no price. */
+static enum sc_status least_usage(struct front *f, struct point *high)
+{
+    const struct sc_view *v = &f->view->view;
+    struct sc_arena *arena = sc_arena_new();
+    struct sc_view_edge *edges = arena ? sc_arena_calloc(arena, (size_t)v->edge_count + 1, sizeof *edges) : NULL;
+    enum sc_status status = edges ? SC_OK : SC_NO_MEMORY;
+    for (int e = 0; status == SC_OK && e < v->edge_count; e++) {
+        int cols = v->choices[v->edges[e].to], rows = v->choices[v->edges[e].from];
+        double *at = sc_arena_calloc(arena, (size_t)rows * (size_t)cols, sizeof *at);
+        if (!at)
+            status = SC_NO_MEMORY;
+        for (int r = 0; at && r < rows; r++)
+            for (int c = 0; c < cols; c++)
+                if (v->edges[e].table[(size_t)r * (size_t)v->edges[e].row_stride + (size_t)c] == INFINITY)
+                    at[(size_t)r * (size_t)cols + (size_t)c] = INFINITY;
+        edges[e] = (struct sc_view_edge){v->edges[e].from, v->edges[e].to, at, cols};
+    }
+    for (int i = 0; i < f->n; i++)
+        for (int c = 0; c < v->choices[i]; c++)
+            f->priced[i][c] = f->cost[i][c] < INFINITY ? f->g[i][c] : INFINITY;
+    struct sc_view bare = {.node_count = f->n, .edge_count = v->edge_count, .choices = v->choices,
+                           .cost = (const double *const *)f->priced, .edges = edges};
+    bool wide = false;
+    struct sc_elim *elim = status == SC_OK ? sc_elim_new(&bare, 2 * f->elim->work, f->core->cancel, &wide) : NULL;
+    if (status == SC_OK && !elim)
+        status = wide ? SC_LIMIT : sc_cancelled(f->core->cancel) ? SC_CANCELLED : SC_NO_MEMORY;
+    if (status == SC_OK)
+        status = sc_elim_run(elim, bare.cost);
+    if (status == SC_OK) {
+        sc_elim_plan(elim, high->plan);
+        *high = (struct point){.peak = f->base_peak, .total = -INFINITY, .plan = high->plan};
+        for (int i = 0; i < f->n; i++) {
+            high->cost += f->cost[i][high->plan[i]];
+            high->usage += f->g[i][high->plan[i]];
+            high->peak = fmax(high->peak, f->m[i][high->plan[i]]);
+        }
+        for (int e = 0; e < v->edge_count; e++)
+            high->cost += v->edges[e].table[(size_t)high->plan[v->edges[e].from] * (size_t)v->edges[e].row_stride +
+                                            (size_t)high->plan[v->edges[e].to]];
+    }
+    sc_elim_free(elim);
+    sc_arena_free(arena);
+    return status;
+}
+
+/* A plan that keeps the capacity: by prices from a guess upwards, or the one of least usage. SC_INFEASIBLE: none. */
+static enum sc_status find_high(struct front *f, double capacity, const struct point *low, struct point *high)
+{
+    double lambda = (fabs(low->cost) + 1) / (low->usage + 1);
+    for (int i = 0; i < 4 && lambda * (f->total_usage + 1) <= most_priced; i++, lambda *= 8) {
+        enum sc_status status = evaluate(f, lambda, high);
+        if (status != SC_OK)
+            return status;
+        consider(f, high);
+        if (high->usage <= capacity)
+            return SC_OK;
+    }
+    enum sc_status status = least_usage(f, high);
+    if (status != SC_OK)
+        return status;
+    if (high->usage > capacity) {
+        send(f, high); /* its peak is a limit that is known to do */
+        return SC_INFEASIBLE;
+    }
+    consider(f, high);
+    return SC_OK;
+}
+
+/* The best price for a capacity. `low` breaks the capacity (or is optimal at price 0), `high` keeps it. *bound is the
+ * best found. */
+static enum sc_status find_price(struct front *f, double capacity, struct point *low, struct point *high,
+                                 struct point *best, double *bound)
+{
+    enum sc_status status = evaluate(f, 0, low);
+    if (status != SC_OK)
+        return status;
+    consider(f, low);
+    *bound = bound_at(low, capacity);
+    memcpy(best->plan, low->plan, (size_t)f->n * sizeof *best->plan);
+    best->lambda = 0;
+    if (low->usage <= capacity) {
+        int *plan = high->plan;
+        memcpy(plan, low->plan, (size_t)f->n * sizeof *plan);
+        *high = *low;
+        high->plan = plan;
+        return SC_OK;
+    }
+    status = find_high(f, capacity, low, high);
+    if (status != SC_OK)
+        return status;
+    struct point middle = {.plan = best->plan};
+    if (high->total > -INFINITY && bound_at(high, capacity) > *bound) {
+        *bound = bound_at(high, capacity);
+        best->lambda = high->lambda;
+    }
+    for (int i = 0; i < MOST_PRICES && *bound <= f->cutoff; i++) {
+        double lambda = (high->cost - low->cost) / (low->usage - high->usage);
+        if (lambda < 0 || lambda * (f->total_usage + 1) > most_priced || sc_cancelled(f->core->cancel))
+            break;
+        status = evaluate(f, lambda, &middle);
+        if (status != SC_OK)
+            return status;
+        consider(f, &middle);
+        if (bound_at(&middle, capacity) > *bound) {
+            *bound = bound_at(&middle, capacity);
+            best->lambda = lambda;
+        }
+        if (middle.total >= low->cost + lambda * low->usage - 2.0 * f->n - 4)
+            break; /* on the line through both: no price is better */
+        struct point *side = middle.usage <= capacity ? high : low;
+        if (middle.usage == side->usage)
+            break;
+        int *plan = side->plan;
+        *side = middle;
+        side->plan = plan;
+        memcpy(plan, middle.plan, (size_t)f->n * sizeof *plan);
+    }
+    return sc_cancelled(f->core->cancel) ? SC_CANCELLED : SC_OK;
+}
+
+/* ---- a smaller view ---------------------------------------------------------------------------------- */
+
+struct pruned {
+    struct sc_view view;
+    int **kept; /* choices of the view's nodes that are left */
+    double **cost, **usage, **priced;
+    struct sc_arena *arena;
+};
+
+static double *prune_table(struct pruned *p, const struct sc_view_edge *e)
+{
+    int rows = p->view.choices[e->from], cols = p->view.choices[e->to];
+    double *at = sc_arena_calloc(p->arena, (size_t)rows * (size_t)cols, sizeof *at);
+    for (int r = 0; at && r < rows; r++)
+        for (int c = 0; c < cols; c++)
+            at[(size_t)r * (size_t)cols + (size_t)c] =
+                e->table[(size_t)p->kept[e->from][r] * (size_t)e->row_stride + (size_t)p->kept[e->to][c]];
+    return at;
+}
+
+/* Only choices with a min-marginal of at most `most` (with prices). *empty when a node keeps none. */
+static bool prune(struct front *f, double lambda, double most, struct pruned *p, bool *empty)
+{
+    const struct sc_view *v = &f->view->view;
+    *empty = false;
+    *p = (struct pruned){.arena = sc_arena_new()};
+    if (!p->arena)
+        return false;
+    int *choices = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *choices);
+    struct sc_view_edge *edges = sc_arena_calloc(p->arena, (size_t)v->edge_count + 1, sizeof *edges);
+    p->kept = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->kept);
+    p->cost = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->cost);
+    p->usage = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->usage);
+    p->priced = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->priced);
+    if (!choices || !edges || !p->kept || !p->cost || !p->usage || !p->priced)
+        return false;
+    for (int i = 0; i < f->n && !*empty; i++) {
+        size_t k = (size_t)v->choices[i];
+        p->kept[i] = sc_arena_calloc(p->arena, k, sizeof **p->kept);
+        p->cost[i] = sc_arena_calloc(p->arena, k, sizeof **p->cost);
+        p->usage[i] = sc_arena_calloc(p->arena, k, sizeof **p->usage);
+        p->priced[i] = sc_arena_calloc(p->arena, k, sizeof **p->priced);
+        if (!p->kept[i] || !p->cost[i] || !p->usage[i] || !p->priced[i])
+            return false;
+        for (int c = 0; c < v->choices[i]; c++)
+            if (f->cost[i][c] < INFINITY && f->marginal[i][c] <= most) {
+                int at = choices[i]++;
+                p->kept[i][at] = c;
+                p->cost[i][at] = f->cost[i][c];
+                p->usage[i][at] = f->g[i][c];
+                p->priced[i][at] = f->cost[i][c] + floor(lambda * f->g[i][c]);
+            }
+        *empty = choices[i] == 0;
+    }
+    p->view = (struct sc_view){.node_count = f->n, .edge_count = v->edge_count, .choices = choices,
+                               .cost = (const double *const *)p->priced, .edges = edges};
+    for (int e = 0; e < v->edge_count && !*empty; e++) {
+        const double *table = prune_table(p, &v->edges[e]);
+        if (!table)
+            return false;
+        edges[e] = (struct sc_view_edge){v->edges[e].from, v->edges[e].to, table, choices[v->edges[e].to]};
+    }
+    return true;
+}
+
+/* The best plan of a part that costs at most `most`, by labels. */
+static enum sc_status by_labels(struct front *f, double lambda, double capacity, double most, struct point *out,
+                                bool *found, bool *exhausted)
+{
+    struct pruned p;
+    bool empty, wide = false;
+    struct sc_elim *elim = NULL;
+    enum sc_status status = SC_OK;
+    *found = *exhausted = false;
+    if (!prune(f, lambda, most + ceil(lambda * capacity) + 1, &p, &empty))
+        status = SC_NO_MEMORY;
+    if (status == SC_OK && !empty) {
+        elim = sc_elim_new(&p.view, prune_widest, f->core->cancel, &wide);
+        if (!elim)
+            status = wide ? SC_LIMIT : sc_cancelled(f->core->cancel) ? SC_CANCELLED : SC_NO_MEMORY;
+        if (status == SC_OK)
+            status = sc_elim_run(elim, p.view.cost);
+        if (status == SC_OK)
+            status = sc_elim_descend(elim);
+        struct sc_labels labels = {.elim = elim, .cost = (const double *const *)p.cost,
+                                   .usage = (const double *const *)p.usage, .lambda = lambda, .capacity = capacity,
+                                   .most = most, .budget = MOST_LABELS, .plan = out->plan};
+        if (status == SC_OK)
+            status = sc_labels_run(&labels);
+        *found = status == SC_OK && labels.found;
+        *exhausted = (status == SC_OK && labels.exhausted) || status == SC_LIMIT;
+        if (status == SC_INFEASIBLE || status == SC_LIMIT)
+            status = SC_OK;
+        if (*found) {
+            *out = (struct point){.lambda = lambda, .cost = labels.best, .peak = f->base_peak, .plan = out->plan};
+            for (int i = 0; i < f->n; i++) {
+                int c = out->plan[i] = p.kept[i][out->plan[i]];
+                out->usage += f->g[i][c];
+                out->peak = fmax(out->peak, f->m[i][c]);
+            }
+        }
+    }
+    sc_elim_free(elim);
+    sc_arena_free(p.arena);
+    return status;
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------- */
+
+static enum sc_status split(struct front *f, const struct part *part, double peak, double bound)
+{
+    struct part below = {part->low, peak, bound}, above = {peak, part->high, bound};
+    return sc_vec_push(&f->parts, below) && sc_vec_push(&f->parts, above) ? SC_OK : SC_NO_MEMORY;
+}
+
+/* Solve a part by thresholds that grow from its bound. */
+static enum sc_status close_gap(struct front *f, const struct part *part, double bound, double lambda, struct point *high,
+                                bool *exhausted)
+{
+    double capacity = -part->low;
+    double step = (fmin(f->cutoff, high->cost) - bound) / 64 + 1;
+    struct point again = {.plan = high->plan};
+    enum sc_status status = evaluate(f, lambda, &again);
+    if (status == SC_OK)
+        status = sc_elim_descend(f->elim);
+    if (status == SC_OK)
+        status = sc_elim_marginals(f->elim, f->marginal);
+    while (status == SC_OK && bound <= f->cutoff) {
+        double most = floor(fmin(f->cutoff, bound + step));
+        struct point best = {.plan = high->plan};
+        bool found;
+        status = by_labels(f, lambda, capacity, most, &best, &found, exhausted);
+        if (status != SC_OK || *exhausted)
+            return status;
+        if (found) {
+            if (best.usage + best.peak > 0)
+                return split(f, part, best.peak, best.cost);
+            consider(f, &best);
+            return SC_OK;
+        }
+        bound = most + 1;
+        step *= 4;
+    }
+    return status;
+}
+
+static enum sc_status solve_part(struct front *f, struct part part, struct point *low, struct point *high,
+                                 struct point *best, bool *exhausted)
+{
+    const struct sc_view *v = &f->view->view;
+    double capacity = -part.low, bound;
+    if (capacity < 0)
+        return SC_OK;
+    for (int i = 0; i < f->n; i++)
+        for (int c = 0; c < v->choices[i]; c++)
+            f->cost[i][c] = f->m[i][c] < part.high ? v->cost[i][c] : INFINITY;
+    enum sc_status status = find_price(f, capacity, low, high, best, &bound);
+    if (status == SC_INFEASIBLE)
+        return SC_OK;
+    if (status == SC_LIMIT) {
+        *exhausted = true;
+        return SC_OK;
+    }
+    if (status != SC_OK)
+        return status;
+    bound = fmax(bound, part.bound);
+    if (bound > f->cutoff)
+        return SC_OK;
+    if (high->usage + high->peak > 0)
+        return split(f, &part, high->peak, bound);
+    return close_gap(f, &part, bound, best->lambda, high, exhausted);
+}
+
+static double least_bound(const struct front *f, size_t *at)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < f->parts.count; i++)
+        if (f->parts.data[i].bound < least) {
+            least = f->parts.data[i].bound;
+            *at = i;
+        }
+    return least;
+}
+
+static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
+{
+    struct point low = {0}, high = {0}, best = {0};
+    struct part all = {f->least_peak, INFINITY, -INFINITY};
+    bool exhausted = false;
+    size_t at = 0;
+    low.plan = sc_arena_calloc(f->arena, (size_t)f->n, sizeof *low.plan);
+    high.plan = sc_arena_calloc(f->arena, (size_t)f->n, sizeof *high.plan);
+    best.plan = sc_arena_calloc(f->arena, (size_t)f->n, sizeof *best.plan);
+    enum sc_status status = low.plan && high.plan && best.plan && sc_vec_push(&f->parts, all) ? SC_OK : SC_NO_MEMORY;
+    while (status == SC_OK && f->parts.count > 0 && !exhausted && !f->sink->stop(f->sink->user)) {
+        double bound = least_bound(f, &at);
+        if (bound > f->cutoff) {
+            f->parts.count = 0;
+            break;
+        }
+        if (bound > -INFINITY)
+            f->sink->bound(f->sink->user, bound + f->core->constant);
+        struct part part = f->parts.data[at];
+        f->parts.data[at] = f->parts.data[--f->parts.count];
+        status = solve_part(f, part, &low, &high, &best, &exhausted);
+        if (status == SC_CANCELLED)
+            sc_vec_push(&f->parts, part); /* there was room for it */
+    }
+    *end = exhausted ? SC_FRONTIER_NOT : f->parts.count > 0 || status == SC_CANCELLED ? SC_FRONTIER_STOPPED
+                                                                                      : SC_FRONTIER_PROVEN;
+    return status == SC_CANCELLED ? SC_OK : status;
+}
+
+enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view *view, struct sc_elim *elim,
+                                double cutoff, const struct sc_frontier_sink *sink, enum sc_frontier_end *end)
+{
+    struct front f = {.core = core, .view = view, .elim = elim, .sink = sink, .n = view->view.node_count,
+                      .cutoff = cutoff - core->constant - core->grain, .arena = sc_arena_new()};
+    bool fits = false;
+    enum sc_status status = SC_NO_MEMORY;
+    *end = SC_FRONTIER_NOT;
+    if (f.arena) {
+        f.g = rows(&f);
+        f.m = rows(&f);
+        f.cost = rows(&f);
+        f.priced = rows(&f);
+        f.marginal = rows(&f);
+        f.full = sc_arena_calloc(f.arena, (size_t)core->n, sizeof *f.full);
+        if (f.g && f.m && f.cost && f.priced && f.marginal && f.full)
+            status = find_form(&f, &fits);
+    }
+    if (status == SC_OK && fits)
+        status = solve_parts(&f, end);
+    sc_vec_free(&f.parts);
+    sc_arena_free(f.arena);
+    return status;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * labels: dynamic programming over the elimination order with Pareto frontiers. For every assignment of a clique's
+ * border, the frontier holds the (cost, usage) pairs of the subtree below that no other pair beats in both. A pair is
+ * dropped when even the cheapest completion, at the price lambda of usage, exceeds what is wanted: completions are
+ * priced exactly by the messages that elimination left (up: subtrees, down: all the rest), so that few pairs survive
+ * when lambda is good. Pairs that are equal are one: equal layers of a model, which exchange their choices freely,
+ * therefore cost no more than different ones, where a branching search would try all exchanges.
+ * (Label setting: Desrochers and Soumis 1988; Lagrangian completion bounds: Carlyle, Royset and Wood 2008.)
+ */
+#include "solve/labels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct label {
+    double cost, usage;
+    int trace; /* index into records */
+    int with;  /* of a label in the making: record to join with, -1: none */
+};
+
+/* How a label came about: a choice of a node (a = -1 - node, b = choice) or two records together. */
+struct record {
+    int a, b;
+};
+
+/* The frontiers of a clique's border: those of state i at first[i] … first[i + 1] - 1. */
+struct frontier {
+    int *first;
+    struct label *labels;
+};
+
+typedef SC_VEC(struct label) label_vec;
+
+struct run {
+    struct sc_labels *in;
+    const struct sc_elim *m;
+    struct frontier *frontier; /* a node each */
+    SC_VEC(struct record) records;
+    label_vec now, next; /* frontiers in the making */
+    struct sc_arena *arena;
+    uint64_t steps;
+};
+
+/* Cost + rest, and what usage is left priced at lambda, exceed what is wanted? Rounded in favour of the label. */
+static bool hopeless(const struct sc_labels *in, double cost, double usage, double rest)
+{
+    double left = in->capacity - usage;
+    return left < 0 || cost + rest - (ceil(in->lambda * left) + 1) > in->most;
+}
+
+static int by_usage(const void *a, const void *b)
+{
+    const struct label *x = a, *y = b;
+    if (x->usage != y->usage)
+        return x->usage < y->usage ? -1 : 1;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    if (x->trace != y->trace)
+        return x->trace < y->trace ? -1 : 1;
+    return (x->with > y->with) - (x->with < y->with);
+}
+
+/* Keep the labels that no other beats, by rising usage. */
+static void filter(label_vec *v)
+{
+    size_t kept = 0;
+    if (v->count > 1)
+        qsort(v->data, v->count, sizeof *v->data, by_usage);
+    for (size_t i = 0; i < v->count; i++)
+        if (kept == 0 || v->data[i].cost < v->data[kept - 1].cost)
+            v->data[kept++] = v->data[i];
+    v->count = kept;
+}
+
+static int record(struct run *r, int a, int b)
+{
+    struct record rec = {a, b};
+    if (r->records.count >= r->in->budget || r->records.count >= INT32_MAX) {
+        r->in->exhausted = true;
+        return -1;
+    }
+    return sc_vec_push(&r->records, rec) ? (int)r->records.count - 1 : -1;
+}
+
+/* Labels of `now` and of a child's frontier, all pairs, into `now`. `rest`: least priced cost of what is in neither. */
+static enum sc_status join(struct run *r, const struct label *child, int count, double rest)
+{
+    r->next.count = 0;
+    for (size_t i = 0; i < r->now.count; i++)
+        for (int j = 0; j < count; j++) {
+            struct label l = {r->now.data[i].cost + child[j].cost, r->now.data[i].usage + child[j].usage,
+                              r->now.data[i].trace, child[j].trace};
+            if (hopeless(r->in, l.cost, l.usage, rest))
+                continue;
+            if (!sc_vec_push(&r->next, l))
+                return SC_NO_MEMORY;
+        }
+    filter(&r->next);
+    for (size_t i = 0; i < r->next.count; i++) {
+        struct label *l = &r->next.data[i];
+        l->trace = record(r, l->trace, l->with);
+        if (l->trace < 0)
+            return r->in->exhausted ? SC_LIMIT : SC_NO_MEMORY;
+    }
+    label_vec swap = r->now;
+    r->now = r->next;
+    r->next = swap;
+    r->steps += r->now.count + 1;
+    return SC_OK;
+}
+
+static ptrdiff_t offset_of(const struct sc_elim_function *f, const int *at, int members)
+{
+    ptrdiff_t offset = 0;
+    for (int i = 0; i < members; i++)
+        offset += at[i] * f->step[i];
+    return offset;
+}
+
+/* Labels of one assignment (at[0]: the node's choice, at[i]: of its i-th neighbour) are added to `out`. */
+static enum sc_status extend(struct run *r, const struct sc_elim_clique *q, const int *at, double down, label_vec *out)
+{
+    const struct sc_elim *m = r->m;
+    int members = q->next_count + 1, c = at[0], node = q->node;
+    double cost = r->in->cost[node][c], usage = r->in->usage[node][c], rest = down;
+    if (q->cost[c] == INFINITY)
+        return SC_OK;
+    for (int f = 0; f < q->function_count; f++) {
+        const struct sc_elim_function *g = &q->functions[f];
+        double value = g->table.at[offset_of(g, at, members)];
+        if (g->child >= 0)
+            rest += value + m->clique[g->child].up.offset;
+        else
+            cost += value;
+    }
+    if (cost + rest == INFINITY || hopeless(r->in, cost, usage, rest))
+        return SC_OK;
+    int leaf = record(r, -1 - node, c);
+    struct label first = {cost, usage, leaf, -1};
+    r->now.count = 0;
+    if (leaf < 0 || !sc_vec_push(&r->now, first))
+        return r->in->exhausted ? SC_LIMIT : SC_NO_MEMORY;
+    for (int f = 0; f < q->function_count && r->now.count > 0; f++) {
+        const struct sc_elim_function *g = &q->functions[f];
+        if (g->child < 0)
+            continue;
+        ptrdiff_t state = offset_of(g, at, members);
+        const struct frontier *child = &r->frontier[g->child];
+        rest -= g->table.at[state] + m->clique[g->child].up.offset;
+        enum sc_status status =
+            join(r, child->labels + child->first[state], child->first[state + 1] - child->first[state], rest);
+        if (status != SC_OK)
+            return status;
+    }
+    for (size_t i = 0; i < r->now.count; i++)
+        if (!sc_vec_push(out, r->now.data[i]))
+            return SC_NO_MEMORY;
+    return SC_OK;
+}
+
+static enum sc_status clique(struct run *r, const struct sc_elim_clique *q)
+{
+    const struct sc_elim *m = r->m;
+    size_t states = 1;
+    int at[64] = {0};
+    label_vec all = {0}, one = {0};
+    for (int i = 0; i < q->next_count; i++)
+        states *= (size_t)m->view->choices[q->next[i]];
+    struct frontier *out = &r->frontier[q->node];
+    out->first = sc_arena_calloc(r->arena, states + 1, sizeof *out->first);
+    enum sc_status status = out->first ? SC_OK : SC_NO_MEMORY;
+    for (size_t s = 0; status == SC_OK && s < states; s++) {
+        double down = q->down.offset + (q->next_count ? q->down.at[s] : 0);
+        one.count = 0;
+        for (int c = 0; status == SC_OK && c < m->view->choices[q->node] && down < INFINITY; c++) {
+            at[0] = c;
+            status = extend(r, q, at, down, &one);
+        }
+        filter(&one);
+        for (size_t i = 0; status == SC_OK && i < one.count; i++)
+            if (!sc_vec_push(&all, one.data[i]))
+                status = SC_NO_MEMORY;
+        out->first[s + 1] = (int)all.count;
+        for (int i = q->next_count; i >= 1; i--) { /* the state's digits, the last fastest */
+            if (++at[i] < m->view->choices[q->next[i - 1]])
+                break;
+            at[i] = 0;
+        }
+        if (status == SC_OK && r->steps++ > 1000) {
+            if (sc_cancel_work(m->cancel, r->steps))
+                status = SC_CANCELLED;
+            r->steps = 0;
+        }
+    }
+    if (status == SC_OK && all.count > 0) {
+        out->labels = sc_arena_copy(r->arena, all.data, all.count * sizeof *all.data);
+        status = out->labels ? SC_OK : SC_NO_MEMORY;
+    }
+    sc_vec_free(&all);
+    sc_vec_free(&one);
+    return status;
+}
+
+static void unroll(const struct run *r, int trace, int *plan)
+{
+    while (trace >= 0) { /* the second part of a join is the shallower one: recurse into it */
+        const struct record *rec = &r->records.data[trace];
+        if (rec->a < 0) {
+            plan[-1 - rec->a] = rec->b;
+            return;
+        }
+        unroll(r, rec->a, plan);
+        trace = rec->b;
+    }
+}
+
+/* The components of the graph together. */
+static enum sc_status finish(struct run *r)
+{
+    const struct sc_elim *m = r->m;
+    double rest = m->total;
+    enum sc_status status = SC_OK;
+    bool begun = false;
+    for (int i = 0; status == SC_OK && i < m->view->node_count; i++) {
+        const struct sc_elim_clique *q = &m->clique[m->order[i]];
+        const struct frontier *f = &r->frontier[q->node];
+        if (q->parent >= 0)
+            continue;
+        rest -= q->up.offset;
+        if (begun) {
+            status = join(r, f->labels, f->first[1], rest);
+            continue;
+        }
+        begun = true;
+        r->now.count = 0;
+        for (int j = 0; j < f->first[1]; j++)
+            if (!sc_vec_push(&r->now, f->labels[j]))
+                return SC_NO_MEMORY;
+    }
+    const struct label *best = NULL;
+    for (size_t i = 0; status == SC_OK && i < r->now.count; i++)
+        if (r->now.data[i].usage <= r->in->capacity && r->now.data[i].cost <= r->in->most &&
+            (!best || r->now.data[i].cost < best->cost))
+            best = &r->now.data[i];
+    if (best) {
+        r->in->found = true;
+        r->in->best = best->cost;
+        unroll(r, best->trace, r->in->plan);
+    }
+    return status;
+}
+
+enum sc_status sc_labels_run(struct sc_labels *labels)
+{
+    struct run r = {.in = labels, .m = labels->elim, .arena = sc_arena_new()};
+    labels->found = labels->exhausted = false;
+    size_t n = (size_t)r.m->view->node_count;
+    r.frontier = r.arena ? sc_arena_calloc(r.arena, n, sizeof *r.frontier) : NULL;
+    enum sc_status status = r.frontier ? SC_OK : SC_NO_MEMORY;
+    for (size_t i = 0; status == SC_OK && i < n; i++)
+        status = clique(&r, &r.m->clique[r.m->order[i]]);
+    if (status == SC_OK)
+        status = finish(&r);
+    if (status == SC_LIMIT && labels->exhausted)
+        status = SC_OK;
+    sc_vec_free(&r.records);
+    sc_vec_free(&r.now);
+    sc_vec_free(&r.next);
+    sc_arena_free(r.arena);
+    return status;
+}
