@@ -24,6 +24,7 @@ static inline struct plan_full *plan_full(const struct sc_plan *plan)
 
 /* ---- settings.c ---- */
 
+enum { PLAN_TEXTS_MAX = 4096 }; /* items of a list that options accept */
 bool plan_texts_add(struct sc_texts *texts, const char *text); /* false: out of memory, nothing changed */
 void plan_texts_free(struct sc_texts *texts);
 bool plan_text_set(char **field, const char *text); /* replaces; NULL empties */

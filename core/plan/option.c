@@ -3,7 +3,7 @@
  * The options of every command, in one table. A setter checks its value and says what would be right; a getter writes
  * a text that the setter reads back to the same value.
  */
-#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "plan/internal.h"
@@ -30,7 +30,7 @@ static enum sc_status keep_double(double *field, const char *name, const char *v
     double number;
     if (!sc_parse_double(value, &number) || number < min || number > max)
         return sc_fail(err, SC_USAGE, "--%s '%s': expected a number%s from %g to %g", name, value, unit, min, max);
-    *field = number;
+    *field = number + 0.0; /* no negative zero */
     return SC_OK;
 }
 
@@ -77,6 +77,21 @@ static void put_list(const struct sc_texts *list, struct sc_str *out)
         sc_str_addf(out, "%s%s", i ? "\n" : "", list->at[i]);
 }
 
+/* Appends, or replaces at[index]. Takes `text` over, which may have failed. */
+static enum sc_status keep_item(struct sc_texts *list, int index, struct sc_str *text, const char *name,
+                                struct sc_error *err)
+{
+    bool full = index == list->count && index >= PLAN_TEXTS_MAX;
+    bool kept = !text->failed && !full &&
+                (index < list->count ? plan_text_set(&list->at[index], sc_str_text(text))
+                                     : plan_texts_add(list, sc_str_text(text)));
+    sc_str_free(text);
+    if (full)
+        return sc_fail(err, SC_LIMIT, "--%s: more than %d are not accepted; a glob serves many ops", name,
+                       PLAN_TEXTS_MAX);
+    return kept ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a setting");
+}
+
 #define SETTER(id) static enum sc_status set_##id(struct sc_settings *s, const char *v, struct sc_error *err)
 #define GETTER(id) static void get_##id(const struct sc_settings *s, struct sc_str *out)
 
@@ -121,7 +136,7 @@ static void put_list(const struct sc_texts *list, struct sc_str *out)
     SETTER(id)                                                                                                         \
     {                                                                                                                  \
         int on = 1;                                                                                                    \
-        enum sc_status status = v ? keep_choice(&on, name, v, "off|on", err) : SC_OK;                                  \
+        enum sc_status status = v ? keep_choice(&on, name, v, FLAGS, err) : SC_OK;                                  \
         if (status == SC_OK)                                                                                           \
             s->id = on;                                                                                                \
         return status;                                                                                                 \
@@ -137,7 +152,11 @@ static void put_list(const struct sc_texts *list, struct sc_str *out)
 #define UNEVENS "refuse|pad|fraction"
 #define SOLVERS "exact|ilp|greedy|brute"
 #define FORMULAS "native|alpa|alpa-playground"
+#define FLAGS "off|on"
 #define PRECISIONS "fp32|fp16|bf16|fp8"
+#define DIGITS "0123456789"
+#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_" DIGITS
+#define BLANKS " \t"
 
 TEXT_OPTION(cluster)
 TEXT_OPTION(plan)
@@ -157,12 +176,16 @@ FLAG_OPTION(no_compute, "no-compute")
 FLAG_OPTION(quiet, "quiet")
 FLAG_OPTION(json, "json")
 
+/* Kept without leading zeros, so that one shape has one text. */
 SETTER(mesh)
 {
     struct sc_axes axes;
+    char text[64] = "";
     if (*v && !sc_axes_parse(v, &axes))
         return sc_fail(err, SC_USAGE, "--mesh '%s': expected sizes of one to %d axes, like 8 or 2x4", v, SC_MAX_AXES);
-    return keep_text(&s->mesh, v, err);
+    for (int a = 0; *v && a < axes.count; a++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", a ? "x" : "", axes.size[a]);
+    return keep_text(&s->mesh, text, err);
 }
 GETTER(mesh)
 {
@@ -226,26 +249,44 @@ GETTER(formulas)
     put_text(s->formulas, out);
 }
 
+/* A parameter that was set before is changed in its place. */
 SETTER(set)
 {
+    struct sc_str text = {0};
     const char *equals = strchr(v, '=');
+    size_t length = equals ? (size_t)(equals - v) : 0;
     int64_t value;
-    if (!equals || equals == v || !sc_parse_int(equals + 1, &value))
+    int index = 0;
+    if (!length || strspn(v, NAME_LETTERS) != length || strchr(DIGITS, *v) || !sc_parse_int(equals + 1, &value))
         return sc_fail(err, SC_USAGE, "--set '%s': expected NAME=VALUE with a whole number, like hidden=1024", v);
-    return plan_texts_add(&s->sets, v) ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a setting");
+    while (index < s->sets.count && strncmp(s->sets.at[index], v, length + 1) != 0)
+        index++;
+    sc_str_addf(&text, "%.*s=%lld", (int)length, v, (long long)value);
+    return keep_item(&s->sets, index, &text, "set", err);
 }
 GETTER(set)
 {
     put_list(&s->sets, out);
 }
 
+/* Blanks around the two halves mean nothing. */
 SETTER(pin)
 {
-    size_t length;
-    const char *strategy;
-    if (!plan_pin_split(v, &length, &strategy))
+    struct sc_str text = {0};
+    size_t length = 0;
+    const char *strategy = "";
+    v += strspn(v, BLANKS);
+    plan_pin_split(v, &length, &strategy);
+    while (length && strchr(BLANKS, v[length - 1]))
+        length--;
+    strategy += strspn(strategy, BLANKS);
+    size_t end = strlen(strategy);
+    while (end && strchr(BLANKS, strategy[end - 1]))
+        end--;
+    if (!length || !end)
         return sc_fail(err, SC_USAGE, "--pin '%s': expected 'GLOB=STRATEGY', like 'layer.*.fc1=b@x f@y'", v);
-    return plan_texts_add(&s->pins, v) ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a setting");
+    sc_str_addf(&text, "%.*s=%.*s", (int)length, v, (int)end, strategy);
+    return keep_item(&s->pins, s->pins.count, &text, "pin", err);
 }
 GETTER(pin)
 {
@@ -273,10 +314,10 @@ static const struct sc_option options[] = {
     {"formulas", FORMULAS, "what collectives cost", false, true, set_formulas, get_formulas, FORMULAS},
     {"uneven", UNEVENS, "sizes that axes do not divide", false, true, set_uneven, get_uneven, UNEVENS},
     {"no-reduce-scatter", NULL, "do not offer reduce-scatter for partial results", false, true, set_no_reduce_scatter,
-     get_no_reduce_scatter, "on|off"},
+     get_no_reduce_scatter, FLAGS},
     {"no-shard-state", NULL, "do not offer sharded optimizer state (ZeRO-1, ZeRO-2)", false, true, set_no_shard_state,
-     get_no_shard_state, "on|off"},
-    {"no-compute", NULL, "count communication only", false, true, set_no_compute, get_no_compute, "on|off"},
+     get_no_shard_state, FLAGS},
+    {"no-compute", NULL, "count communication only", false, true, set_no_compute, get_no_compute, FLAGS},
     {"solver", SOLVERS, "how to solve (`stagecut list solvers`)", false, true, set_solver, get_solver, SOLVERS},
     {"time-limit", "SEC", "stop solving after SEC seconds", false, true, set_time_limit, get_time_limit, NULL},
     {"gap", "FRACTION", "stop when this close to proof (0)", false, true, set_gap, get_gap, NULL},
@@ -284,8 +325,8 @@ static const struct sc_option options[] = {
      get_pin, NULL},
     {"plan", "FILE", "start from the pins of a plan", false, false, set_plan, get_plan, NULL},
     {"out", "FILE", "write the result there", false, false, set_out, get_out, NULL},
-    {"quiet", NULL, "no progress, no notes", false, false, set_quiet, get_quiet, "on|off"},
-    {"json", NULL, "print one JSON object", false, false, set_json, get_json, "on|off"},
+    {"quiet", NULL, "no progress, no notes", false, false, set_quiet, get_quiet, FLAGS},
+    {"json", NULL, "print one JSON object", false, false, set_json, get_json, FLAGS},
 };
 
 const struct sc_option *sc_option_at(size_t index)

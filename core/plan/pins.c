@@ -20,7 +20,7 @@ const char *sc_pin_state_name(enum sc_pin_state state)
 
 bool plan_pin_split(const char *pin, size_t *glob_length, const char **strategy)
 {
-    const char *equals = strchr(pin, '=');
+    const char *equals = strrchr(pin, '='); /* names may hold one, strategies do not */
     if (!equals || equals == pin || !equals[1])
         return false;
     *glob_length = (size_t)(equals - pin);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "faults.h"
+
+#include <stdlib.h>
+
+#include "base/base.h"
+
+static int countdown = -1, hit;
+
+static void *counting(void *user, void *pointer, size_t size)
+{
+    (void)user;
+    if (size == 0) {
+        free(pointer);
+        return NULL;
+    }
+    if (countdown >= 0 && countdown-- == 0) {
+        hit = 1;
+        return NULL;
+    }
+    return realloc(pointer, size);
+}
+
+static const struct sc_allocator allocator = {counting, NULL};
+
+void faults_begin(void)
+{
+    faults_after(-1);
+    sc_set_allocator(&allocator);
+}
+
+void faults_end(void)
+{
+    sc_set_allocator(NULL);
+}
+
+void faults_after(int n)
+{
+    countdown = n;
+    hit = 0;
+}
+
+int faults_hit(void)
+{
+    return hit;
+}

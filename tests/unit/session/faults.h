@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * An allocator that fails on demand.
+ */
+#ifndef TEST_SESSION_FAULTS_H
+#define TEST_SESSION_FAULTS_H
+
+/* Route all allocations through it; `faults_end` puts the C library's allocator back. */
+void faults_begin(void);
+void faults_end(void);
+/* The allocation after `n` more fails (once); n < 0: none does. */
+void faults_after(int n);
+/* Did it? */
+int faults_hit(void);
+
+#endif
