@@ -76,8 +76,11 @@ static void draw_lanes(const struct tui_app *app, struct tui_grid *grid, struct 
         part.width = width;
     for (int x = 0; x < 2 * app->gutter.lanes; x++)
         tui_put(grid, part, x, y, lane_glyph(app->gutter.mask[index][x]), TUI_LANE);
-    tui_put(grid, part, 2 * app->gutter.node[index], y, row->fold ? (row->open ? 0x25be : 0x25b8) : 0x25cf,
-            tui_row_pinned(app, row) ? TUI_PINNED : TUI_TITLE);
+    enum tui_role role = tui_row_pinned(app, row) ? TUI_PINNED : TUI_TITLE;
+    if (app->gutter.node[index] >= 0)
+        tui_put(grid, part, 2 * app->gutter.node[index], y, row->fold ? 0x25b8 : 0x25cf, role);
+    else
+        tui_put(grid, rect, width, y, 0x25be, role);
 }
 
 /* How many kinds of strategies a folded block has in use. */
@@ -142,7 +145,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     tui_row_name(app, row, name, sizeof name);
     struct tui_rect part = rect;
     part.width = c->gutter + c->name - 1 < rect.width ? c->gutter + c->name - 1 : rect.width;
-    int x = tui_text(grid, part, c->gutter + row->depth, y, row->fold ? TUI_HEADER : TUI_PLAIN, name);
+    int x = tui_text(grid, part, c->gutter + row->depth + 2 * (row->fold && row->open), y, row->fold ? TUI_HEADER : TUI_PLAIN, name);
     if (row->copies > 1 && !row->fold && !row->depth)
         x = tui_textf(grid, part, x + 1, y, TUI_DIM, "\xc3\x97%d", row->copies);
     if (!row->fold)

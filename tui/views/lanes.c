@@ -26,6 +26,7 @@ struct layout {
     struct lane lanes[TUI_MAX_LANES];
 };
 
+/* All copies of an op are at the row that stands for them; an open block's head is only its title. */
 static void map_ops(struct layout *layout)
 {
     const struct tui_app *app = layout->app;
@@ -34,7 +35,7 @@ static void map_ops(struct layout *layout)
     for (int i = 0; i < app->rows.count; i++) {
         const struct tui_row *row = &app->rows.at[i];
         int ops = row->fold ? row->copies * row->length : row->copies;
-        for (int k = 0; k < ops; k++)
+        for (int k = 0; k < ops && !(row->fold && row->open); k++)
             layout->row_of[row->op + (row->fold ? k : k * row->length)] = i;
     }
 }
@@ -97,6 +98,13 @@ static void lay_row(struct layout *layout, int row, struct tui_gutter *gutter)
 {
     bool read[TUI_MAX_LANES];
     uint8_t *mask = gutter->mask[row];
+    if (layout->app->rows.at[row].fold && layout->app->rows.at[row].open) {
+        for (int l = 0; l < TUI_MAX_LANES; l++)
+            if (layout->lanes[l].source >= 0)
+                mask[2 * l] |= TUI_LANE_UP | TUI_LANE_DOWN;
+        gutter->node[row] = -1;
+        return;
+    }
     for (int l = 0; l < TUI_MAX_LANES; l++) {
         read[l] = layout->lanes[l].source >= 0 && reads(layout, row, layout->lanes[l].source);
         if (layout->lanes[l].source >= 0)
