@@ -89,6 +89,11 @@ void sc_strategy_format_fanout(const struct sc_graph *graph, int tensor, const s
                                size_t size);
 bool sc_strategy_matches(const struct sc_graph *graph, int op, const struct sc_strategy *strategy, const char *text);
 
+/* The spec in which an op wants the gradient of its result: that of the result before its partial sums were resolved by
+ * reduce-scatter (whole over those axes), replicated over axes that were all-reduced. Backward of a reduce-scatter is
+ * therefore an all-gather, which the edge pays, and that of an all-reduce is nothing. */
+struct sc_spec sc_strategy_gradient_spec(const struct sc_strategy *strategy, int result);
+
 /* Into how many pieces the loop nest of the op is cut (devices that do different work). */
 int sc_strategy_split(const struct sc_strategy *strategy, const struct sc_axes *axes);
 
@@ -134,7 +139,8 @@ enum sc_status sc_reshard_new(struct sc_arena *arena, const struct sc_axes *axes
  * axes than the source plus the axes over which the source is replicated (making a replicated tensor partial is
  * free: one device of the group keeps it, the others hold zero). */
 double sc_reshard_seconds(const struct sc_reshard *reshard, struct sc_state from, struct sc_state to);
-/* The steps; returns their number (0: nothing to do), writes at most `max`. */
+/* The steps, cheapest first by seconds, then by number; returns their number (0: nothing to do; -1: there is no path),
+ * writes at most `max`. A free step onto `partial` (see above) is a SLICE too. */
 int sc_reshard_path(const struct sc_reshard *reshard, struct sc_state from, struct sc_state to, struct sc_move *out,
                     int max);
 
