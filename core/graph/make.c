@@ -395,7 +395,7 @@ enum sc_status sc_make_reduce(struct sc_making *m) {
     int rank = m->binding->operands[0].rank;
     bool gone[SC_MAX_RANK] = {false};
     for (int i = 0; axes && i < axes->count; i++) {
-        int axis;
+        int axis = 0;
         enum sc_status status = sc_make_axis(m, axes->values[i], rank, &axis);
         if (status != SC_OK)
             return status;
