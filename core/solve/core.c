@@ -709,7 +709,8 @@ static bool build_usages(struct sc_core *core)
     choose_usage_unit(core, &limit);
     core->slot_count = slots.count;
     core->room = sc_calloc((size_t)slots.count + 1, sizeof *core->room);
-    bool ok = core->room != NULL;
+    core->lambda = sc_calloc((size_t)slots.count + 1, sizeof *core->lambda);
+    bool ok = core->room && core->lambda;
     for (int t = 0; ok && t < slots.count; t++)
         core->room[t] = limit;
     for (int u = 0; ok && u < p->usage_count; u++)
@@ -771,6 +772,7 @@ void sc_core_free(struct sc_core *core)
     sc_vec_free(&core->queue);
     sc_free(core->node);
     sc_free(core->room);
+    sc_free(core->lambda);
     sc_free(core->scratch);
     sc_free(core->integers);
     sc_free(core);

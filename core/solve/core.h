@@ -61,6 +61,7 @@ struct sc_core {
     SC_VEC(struct sc_core_undo) undo;
     int slot_count;
     double *room;       /* of each slot: limit minus the base load; >= 0 or the core is infeasible */
+    double *lambda;     /* of each slot: the price that served best so far */
     double constant;    /* cost of what is gone */
     double unit;        /* of cost: problem cost = core cost × unit (+- error) */
     double grain;       /* costs are multiples of this many units, so a cheaper plan is cheaper by so much */
@@ -127,6 +128,15 @@ struct sc_core_view {
 };
 bool sc_core_view_make(const struct sc_core *core, struct sc_core_view *out); /* false: out of memory */
 void sc_core_view_free(struct sc_core_view *view);
+
+/* Told the plans and bounds of a core, in its units (with its constant). `offer` returns the cost of the best plan so
+ * far; `stop` is asked between steps. */
+struct sc_core_sink {
+    double (*offer)(void *user, const int *plan);
+    void (*bound)(void *user, double bound);
+    bool (*stop)(void *user);
+    void *user;
+};
 
 /* ---- rungs on the core ------------------------------------------------------------------------------ */
 

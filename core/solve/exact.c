@@ -6,6 +6,7 @@
 #include "solve/core.h"
 #include "solve/elim.h"
 #include "solve/frontier.h"
+#include "solve/price.h"
 
 #include <math.h>
 #include <string.h>
@@ -36,7 +37,9 @@ static void end(struct ladder *l)
 /* From core units to the problem's, less what rounding may have changed. */
 static void lower_bound(struct ladder *l, double units)
 {
-    sc_job_bound(l->job, units == INFINITY ? INFINITY : units * l->core->unit - l->core->error);
+    /* Plans that cost as much as the best one may have been deleted: a bound says nothing beyond that cost. */
+    double bound = units == INFINITY ? INFINITY : units * l->core->unit - l->core->error;
+    sc_job_bound(l->job, fmin(bound, l->job->solution->cost));
 }
 
 static void offer(struct ladder *l, const int *plan)
@@ -188,7 +191,7 @@ static enum sc_status narrow(struct ladder *l)
         status = SC_CANCELLED;
     end(l);
     if (status == SC_OK && elim && l->core->slot_count > 0 && !settled(l)) {
-        const struct sc_frontier_sink sink = {offer_core, bound_core, stop_core, l};
+        const struct sc_core_sink sink = {offer_core, bound_core, stop_core, l};
         enum sc_frontier_end how;
         begin(l, "frontier");
         status = sc_core_frontier(l->core, &v, elim, cutoff(l), &sink, &how);
@@ -237,6 +240,22 @@ static enum sc_status search(struct ladder *l)
     return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
 }
 
+/* Prices, bounds, plans, deletions, as long as they make progress. */
+static enum sc_status price(struct ladder *l)
+{
+    const struct sc_core_sink sink = {offer_core, bound_core, stop_core, l};
+    const struct sc_price_options options = {.stall = 60, .plans = true};
+    double best = cutoff(l);
+    begin(l, "price");
+    enum sc_status status = sc_core_price(l->core, &best, &sink, &options);
+    if (status == SC_OK && !l->core->infeasible && l->core->alive == 0) {
+        lower_bound(l, fmin(l->core->constant, cutoff(l)));
+        offer(l, l->plan);
+    }
+    end(l);
+    return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
+}
+
 static enum sc_status climb(struct ladder *l)
 {
     enum sc_status status = SC_OK;
@@ -246,6 +265,8 @@ static enum sc_status climb(struct ladder *l)
         status = reduce(l);
     if (status == SC_OK && !settled(l))
         status = narrow(l);
+    if (status == SC_OK && !settled(l))
+        status = price(l);
     if (status == SC_OK && !settled(l))
         status = search(l);
     if (status != SC_OK)

@@ -36,7 +36,7 @@ struct front {
     struct sc_core *core;
     const struct sc_core_view *view;
     struct sc_elim *elim;
-    const struct sc_frontier_sink *sink;
+    const struct sc_core_sink *sink;
     struct sc_arena *arena;
     int n;
     double **g, **m, **cost, **priced, **marginal; /* a node and choice each */
@@ -504,7 +504,7 @@ static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
 }
 
 enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view *view, struct sc_elim *elim,
-                                double cutoff, const struct sc_frontier_sink *sink, enum sc_frontier_end *end)
+                                double cutoff, const struct sc_core_sink *sink, enum sc_frontier_end *end)
 {
     struct front f = {.core = core, .view = view, .elim = elim, .sink = sink, .n = view->view.node_count,
                       .cutoff = cutoff - core->constant - core->grain, .arena = sc_arena_new()};

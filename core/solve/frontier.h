@@ -14,16 +14,8 @@ enum sc_frontier_end {
     SC_FRONTIER_STOPPED
 };
 
-/* Told each plan of the core that is within the limit; returns the cutoff to go on with (core units). */
-struct sc_frontier_sink {
-    double (*offer)(void *user, const int *plan);
-    void (*bound)(void *user, double bound); /* of the core, with its constant */
-    bool (*stop)(void *user);
-    void *user;
-};
-
 /* `view` is of the core and `elim` of the view. Only plans that cost at most `cutoff` minus the core's grain count. */
 enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view *view, struct sc_elim *elim,
-                                double cutoff, const struct sc_frontier_sink *sink, enum sc_frontier_end *end);
+                                double cutoff, const struct sc_core_sink *sink, enum sc_frontier_end *end);
 
 #endif

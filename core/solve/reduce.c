@@ -430,11 +430,19 @@ static int binding(const struct sc_core *core, bool *binds, double *most, int *b
 static void renumber(struct sc_core *core, const bool *binds, int *place)
 {
     int slots = core->slot_count, next = 0;
+    double left = 0;
     for (int t = 0; t < slots; t++) {
         place[t] = next;
-        if (binds[t])
-            core->room[next++] = core->room[t];
+        if (binds[t]) {
+            core->room[next] = core->room[t];
+            core->lambda[next++] = core->lambda[t] + left;
+            left = 0;
+        } else {
+            left += core->lambda[t]; /* a neighbouring slot takes its price */
+        }
     }
+    if (next > 0)
+        core->lambda[next - 1] += left;
     place[slots] = next;
     core->slot_count = next;
     for (int n = 0; n < core->n; n++)
