@@ -170,12 +170,13 @@ static enum sc_status shapes_to_try(const struct sc_cluster *cluster, const stru
 
 /* ---- cost tables ---- */
 
-static struct sc_cost_options cost_options(const struct sc_settings *s, const struct sc_graph *graph)
+static struct sc_cost_options cost_options(const struct sc_settings *s, const struct sc_graph *graph,
+                                           enum sc_remat remat)
 {
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.mode = s->mode;
     options.microbatches = (int)graph->microbatches;
-    options.remat = s->remat;
+    options.remat = remat;
     options.memory_bytes = s->memory_gib * 0x1p30;
     options.uneven = s->uneven;
     options.reduce_scatter = !s->no_reduce_scatter;
@@ -269,12 +270,13 @@ static enum sc_status solve_attempt(struct attempt *attempt, const struct sc_pla
 }
 
 static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_request *request,
-                               const struct sc_mesh *mesh, bool marginals, struct attempt *out, struct sc_error *err)
+                               const struct sc_mesh *mesh, enum sc_remat remat, bool marginals, struct attempt *out,
+                               struct sc_error *err)
 {
     *out = (struct attempt){.arena = sc_arena_new()};
     if (!out->arena)
         return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
-    struct sc_cost_options options = cost_options(request->settings, planner->graph);
+    struct sc_cost_options options = cost_options(request->settings, planner->graph, remat);
     enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
     if (status == SC_OK)
         status = plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins,
@@ -455,47 +457,64 @@ static void remember(struct attempt *attempt)
         memcpy(tables->last, attempt->solution->choices, size);
 }
 
-/* Every shape is solved to its proof; the cheapest wins. The bound of the whole is the least of theirs. */
-static enum sc_status best_attempt(struct sc_planner *planner, const struct sc_plan_request *request,
-                                   struct attempt *best, double *bound, double *seconds, struct sc_error *err)
+/* What the search over meshes and rematerialisations has found. */
+struct search {
+    struct attempt best;
+    double bound, seconds; /* no plan of any of them costs less than bound */
+};
+
+static void take_attempt(struct search *search, struct attempt *attempt)
 {
+    const struct attempt *best = &search->best;
+    search->seconds += attempt->solution->seconds;
+    if (best->solution && attempt->pins.applied > best->pins.applied)
+        search->bound = INFINITY; /* those before could not obey as many pins: they do not count */
+    if (!best->solution || attempt->pins.applied >= best->pins.applied)
+        search->bound = fmin(search->bound, attempt->solution->bound);
+    remember(attempt);
+    if (better(attempt, best)) {
+        attempt_free(&search->best);
+        search->best = *attempt;
+    } else {
+        attempt_free(attempt);
+    }
+}
+
+/* Every shape, with and without rematerialisation when that is left open, is solved to its proof; the cheapest wins. */
+static enum sc_status search_plans(struct sc_planner *planner, const struct sc_plan_request *request,
+                                   struct search *search, struct sc_error *err)
+{
+    const struct sc_settings *settings = request->settings;
     struct sc_axes shapes[MAX_SHAPES];
     int hosts = 0, devices = 0, count = 0;
-    enum sc_status status = submesh(planner, request->settings, &hosts, &devices, err);
+    bool remats = settings->remat == SC_REMAT_AUTO && settings->mode == SC_TRAIN;
+    enum sc_status status = submesh(planner, settings, &hosts, &devices, err);
     if (status == SC_OK)
-        status = shapes_to_try(planner->cluster, request->settings, hosts * devices, shapes, &count, err);
-    *bound = INFINITY;
-    for (int i = 0; status == SC_OK && i < count; i++) {
+        status = shapes_to_try(planner->cluster, settings, hosts * devices, shapes, &count, err);
+    int tries = count * (remats ? 2 : 1);
+    for (int i = 0; status == SC_OK && i < tries; i++) {
         struct sc_mesh mesh;
         struct attempt attempt = {0};
-        status = sc_mesh_make(planner->cluster, hosts, devices, &shapes[i], planner->formulas, &mesh, err);
+        enum sc_remat remat = remats ? (i % 2 ? SC_REMAT_LAYER : SC_REMAT_NONE)
+                              : settings->remat == SC_REMAT_LAYER ? SC_REMAT_LAYER
+                                                                  : SC_REMAT_NONE;
+        status = sc_mesh_make(planner->cluster, hosts, devices, &shapes[remats ? i / 2 : i], planner->formulas, &mesh,
+                              err);
         if (status == SC_OK)
-            status = try_mesh(planner, request, &mesh, request->deltas && count == 1, &attempt, err);
-        if (status != SC_OK) {
-            attempt_free(&attempt);
-            if (best->solution && (status == SC_CANCELLED || status == SC_TIMEOUT)) { /* keep what is there */
-                *bound = -INFINITY;
-                return SC_OK;
-            }
-            break;
+            status = try_mesh(planner, request, &mesh, remat, request->deltas && tries == 1, &attempt, err);
+        if (status == SC_OK) {
+            take_attempt(search, &attempt);
+            continue;
         }
-        *seconds += attempt.solution->seconds;
-        if (best->solution && attempt.pins.applied > best->pins.applied)
-            *bound = INFINITY;
-        if (!best->solution || attempt.pins.applied >= best->pins.applied)
-            *bound = fmin(*bound, attempt.solution->bound);
-        remember(&attempt);
-        if (better(&attempt, best)) {
-            attempt_free(best);
-            *best = attempt;
-        } else {
-            attempt_free(&attempt);
+        attempt_free(&attempt);
+        if (search->best.solution && (status == SC_CANCELLED || status == SC_TIMEOUT)) { /* keep what is there */
+            search->bound = -INFINITY;
+            return SC_OK;
         }
     }
-    if (status == SC_OK && request->deltas && count > 1 && best->solution->choices) {
-        double before = best->solution->seconds;
-        status = solve_attempt(best, request, true, err);
-        *seconds += status == SC_OK ? best->solution->seconds : before;
+    if (status == SC_OK && request->deltas && tries > 1 && search->best.solution->choices) {
+        status = solve_attempt(&search->best, request, true, err);
+        search->seconds += status == SC_OK ? search->best.solution->seconds : 0;
     }
     return status;
 }
@@ -518,12 +537,12 @@ static void widen_bound(struct sc_plan *plan, double bound, double seconds)
 enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_request *request, struct sc_plan **out,
                                struct sc_error *err)
 {
-    double started = sc_now(), bound = INFINITY, seconds = 0;
-    struct attempt best = {0};
+    double started = sc_now();
+    struct search search = {.bound = INFINITY};
     *out = NULL;
     enum sc_status status = refresh(planner, request->settings, err);
     if (status == SC_OK)
-        status = best_attempt(planner, request, &best, &bound, &seconds, err);
+        status = search_plans(planner, request, &search, err);
     struct plan_full *full = NULL;
     if (status == SC_OK) {
         full = sc_alloc(sizeof *full);
@@ -535,13 +554,13 @@ enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_
             status = sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
     }
     if (status == SC_OK)
-        status = fill_plan(full, planner, &best, request, err);
-    attempt_free(&best);
+        status = fill_plan(full, planner, &search.best, request, err);
+    attempt_free(&search.best);
     if (status != SC_OK) {
         sc_plan_free(full ? &full->plan : NULL);
         return status;
     }
-    widen_bound(&full->plan, bound, seconds);
+    widen_bound(&full->plan, search.bound, search.seconds);
     full->plan.total_s = sc_now() - started;
     *out = &full->plan;
     return SC_OK;

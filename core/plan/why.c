@@ -71,6 +71,30 @@ static bool tally_edge(tallies *sum, const struct sc_costs *costs, int edge, con
     return ok;
 }
 
+/* Differences that cost nothing are no consequence of the choice: nodes of `b` go back to what they are in `a` where
+ * that changes no cost (and the checker allows it). */
+static void settle_ties(const struct sc_plan *plan, int forced, int *b)
+{
+    const struct sc_problem *problem = plan_full(plan)->base;
+    const int *a = plan->choice;
+    bool changed = true;
+    for (int round = 0; changed && round < 8; round++) {
+        struct sc_check before = sc_problem_check(problem, b);
+        changed = false;
+        for (int n = 0; n < problem->node_count; n++) {
+            int kept = b[n];
+            if (n == forced || a[n] == kept)
+                continue;
+            b[n] = a[n];
+            struct sc_check after = sc_problem_check(problem, b);
+            if (after.feasible && after.cost <= before.cost)
+                changed = true;
+            else
+                b[n] = kept;
+        }
+    }
+}
+
 /* What two assignments pay differently: positive is paid by `b` alone, negative saved by it. */
 static bool tally_change(tallies *sum, const struct sc_costs *costs, const int *a, const int *b)
 {
@@ -84,6 +108,16 @@ static bool tally_change(tallies *sum, const struct sc_costs *costs, const int *
             ok = tally_edge(sum, costs, e, a, -1) && tally_edge(sum, costs, e, b, 1);
     }
     return ok;
+}
+
+/* Seconds below a nanosecond are rounding, not a reason. */
+static void drop_dust(tallies *sum)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < sum->count; i++)
+        if (fabs(sum->data[i].seconds) >= 1e-9)
+            sum->data[kept++] = sum->data[i];
+    sum->count = kept;
 }
 
 static int by_size(const void *a, const void *b)
@@ -184,6 +218,18 @@ static void write_flips(struct sc_str *out, const struct sc_plan *plan, int op, 
         sc_str_add(out, "    no other op would change\n");
 }
 
+static void write_side(struct sc_str *out, const struct sc_graph *graph, const tallies *change, int sign, int op,
+                       const char *title)
+{
+    bool any = false;
+    for (size_t i = 0; i < change->count; i++)
+        any |= change->data[i].seconds * sign > 0;
+    if (any) {
+        sc_str_add(out, title);
+        write_list(out, graph, change, sign, 4, op);
+    }
+}
+
 static void write_alternative(struct sc_str *out, const struct sc_plan *plan, int op, int choice,
                               const struct sc_solution *other, tallies *change)
 {
@@ -198,11 +244,10 @@ static void write_alternative(struct sc_str *out, const struct sc_plan *plan, in
         sc_str_addf(out, "Forcing %s would make an iteration %s %s (%+.3g %%).", strategy, seconds,
                     delta > 0 ? "longer" : "shorter", 100 * delta / plan->objective_s);
     sc_str_add(out, other->status == SC_SOLVED_OPTIMAL ? "\n" : " (not proven)\n");
+    drop_dust(change);
     qsort(change->data, change->count, sizeof *change->data, by_size);
-    sc_str_add(out, "  It would pay:\n");
-    write_list(out, plan->graph, change, 1, 4, op);
-    sc_str_add(out, "  and save:\n");
-    write_list(out, plan->graph, change, -1, 4, op);
+    write_side(out, plan->graph, change, 1, op, "  It would pay:\n");
+    write_side(out, plan->graph, change, -1, op, "  It would save:\n");
     sc_str_add(out, "  Other ops that would change with it:\n");
     write_flips(out, plan, op, other->choices);
 }
@@ -247,6 +292,7 @@ enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struc
     if (ok && choice >= 0)
         status = plan_solve_forced(plan, node, choice, NULL, &other, err);
     if (ok && other && other->choices) {
+        settle_ties(plan, node, other->choices);
         ok = tally_change(&change, plan->costs, plan->choice, other->choices);
         if (ok)
             write_alternative(out, plan, op, choice, other, &change);
