@@ -216,27 +216,59 @@ static const char *number_end(const char *p)
     return p;
 }
 
-/* What cJSON would let through, or die of. */
-static enum sc_status check_text(const struct sc_json_doc *doc, struct sc_error *err)
+/* Bytes of the UTF-8 character at `p`; 0 when it is none (RFC 3629: no overlong forms, no surrogates). */
+static size_t utf8_length(const char *p)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    size_t length = u[0] < 0x80 ? 1 : u[0] >= 0xc2 && u[0] < 0xe0 ? 2 : (u[0] & 0xf0) == 0xe0 ? 3 : u[0] >= 0xf0 && u[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((u[i] & 0xc0) != 0x80)
+            return 0;
+    bool wrong = (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
+                 (u[0] == 0xf4 && u[1] > 0x8f);
+    return wrong ? 0 : length;
+}
+
+/* The string from the quote at `at` to `end`. */
+static enum sc_status check_string(const struct sc_json_doc *doc, size_t at, size_t end, struct sc_error *err)
 {
     const char *text = doc->text;
-    int depth = 0;
+    for (size_t i = at + 1, length; i < end; i += length) {
+        length = utf8_length(text + i);
+        if (length == 0)
+            return text_fail(doc, i, err, "a byte that is not UTF-8");
+        if ((unsigned char)text[i] < 0x20)
+            return text_fail(doc, i, err, "a control character or line end within a string; write it as \\u00XX");
+        if (text[i] == '\\' && strncmp(text + i + 1, "u0000", 5) == 0)
+            return text_fail(doc, i, err, "a NUL character within a string");
+        length += text[i] == '\\';
+    }
+    if (text[end] == '\0' && end < doc->size)
+        return text_fail(doc, end, err, "a NUL byte; JSON is text");
+    if (end <= at + 1 || text[end - 1] != '"')
+        return text_fail(doc, at, err, "a string that does not end; expected a closing \"");
+    return SC_OK;
+}
+
+/* What cJSON would let through, or die of. *depth becomes the number of brackets left open. */
+static enum sc_status check_text(const struct sc_json_doc *doc, int *depth, struct sc_error *err)
+{
+    const char *text = doc->text;
+    *depth = 0;
     for (size_t at = 0; at < doc->size;) {
         char c = text[at];
         if (c == '"') {
             size_t end = skip_string(text, at);
-            for (size_t i = at + 1; i < end; i++)
-                if ((unsigned char)text[i] < 0x20)
-                    return text_fail(doc, i, err, "a control character or line end within a string; write it as \\u00XX");
-            if (end > at + 1 && text[end - 1] != '"')
-                return text_fail(doc, at, err, "a string that does not end; expected a closing \"");
-            at = end > at ? end : at + 1;
+            enum sc_status status = check_string(doc, at, end, err);
+            if (status != SC_OK)
+                return status;
+            at = end;
         } else if (c == '{' || c == '[') {
-            if (++depth > MAX_DEPTH)
+            if (++*depth > MAX_DEPTH)
                 return text_fail(doc, at, err, "nested deeper than the 200 levels that are accepted");
             at++;
         } else if (c == '}' || c == ']') {
-            depth--;
+            --*depth;
             at++;
         } else if (c == '-' || (c >= '0' && c <= '9')) {
             const char *end = number_end(text + at);
@@ -294,7 +326,8 @@ static enum sc_status check_keys(const struct sc_json_doc *doc, const cJSON *val
 static enum sc_status parse(struct sc_json_doc *doc, struct sc_error *err)
 {
     const char *end = NULL;
-    enum sc_status status = check_text(doc, err);
+    int depth = 0;
+    enum sc_status status = check_text(doc, &depth, err);
     if (status != SC_OK)
         return status;
     pthread_once(&hooks_once, set_hooks);
@@ -308,7 +341,7 @@ static enum sc_status parse(struct sc_json_doc *doc, struct sc_error *err)
         size_t offset = end && end >= doc->text ? (size_t)(end - doc->text) : 0;
         if (skip_space(doc->text, 0) >= doc->size)
             return text_fail(doc, 0, err, "empty; expected a JSON object");
-        if (offset + 1 >= doc->size)
+        if (depth > 0 && (offset + 1 >= doc->size || skip_space(doc->text, offset + 1) >= doc->size))
             return text_fail(doc, doc->size, err, "the text ends too early; a bracket, quote or value is missing");
         return text_fail(doc, offset, err, "not JSON here; expected a value, a comma or a closing bracket");
     }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_NAME = 200 };
+enum { MAX_NAME = 200, MAX_RULE = 1000 /* bytes */ };
 static const int64_t max_elements = (int64_t)1 << 53;
 
 struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source) {
@@ -36,12 +36,14 @@ void sc_graph_builder_free(struct sc_graph_builder *b) {
     sc_vec_free(&b->tensors);
     sc_vec_free(&b->layers);
     sc_vec_free(&b->rules);
+    sc_vec_free(&b->inferred);
     sc_vec_free(&b->set_names);
     sc_vec_free(&b->set_values);
     sc_map_free(&b->op_names);
-    sc_map_free(&b->tensor_names);
+    sc_map_free(&b->result_names);
     sc_map_free(&b->layer_names);
     sc_map_free(&b->rule_ids);
+    sc_map_free(&b->inferred_ids);
     sc_free(b);
 }
 
@@ -255,13 +257,10 @@ static enum sc_dtype infer_dtype(const struct sc_binding *b) {
     return best;
 }
 
-static void set_dtypes(const struct sc_op_spec *spec, const struct sc_kind *kind, const struct sc_making *making,
-                       struct sc_binding *b) {
+static void set_dtypes(const struct sc_kind *kind, const struct sc_making *making, struct sc_binding *b) {
+    enum sc_dtype own = sc_kind_dtype(kind);
     for (int i = 0; i < b->rule.result_count; i++)
-        b->results[i].dtype = spec->dtype                                ? spec->dtype[i]
-                              : i < making->result_count                 ? making->dtype[i]
-                              : sc_kind_dtype(kind) != SC_DTYPE_COUNT ? sc_kind_dtype(kind)
-                                                                         : infer_dtype(b);
+        b->results[i].dtype = i < making->result_count ? making->dtype[i] : own != SC_DTYPE_COUNT ? own : infer_dtype(b);
 }
 
 static enum sc_status take_sizes(const struct sc_op_spec *spec, struct sc_binding *b, struct sc_error *err) {
@@ -310,7 +309,7 @@ static enum sc_status infer_op(struct sc_graph_builder *b, const struct sc_op_sp
     if (status == SC_OK)
         status = sc_rule_bind(b->arena, binding, err);
     if (status == SC_OK)
-        set_dtypes(spec, kind, &making, binding);
+        set_dtypes(kind, &making, binding);
     *flops = spec->flops > 0 ? spec->flops : making.flops;
     sc_str_free(&text);
     binding->text = NULL;
@@ -331,22 +330,25 @@ static enum sc_status check_shape(const struct sc_shape *shape, struct sc_error 
     return SC_OK;
 }
 
-static enum sc_status add_tensor(struct sc_graph_builder *b, const char *name, const struct sc_shape *shape, int port,
-                                 bool gradient, struct sc_error *err) {
-    enum sc_status status = check_name("a tensor", name, err);
-    if (status == SC_OK && has(&b->tensor_names, name))
+/* Result `port` of the op that is being stored. */
+static enum sc_status add_tensor(struct sc_graph_builder *b, const struct sc_op_spec *spec, const char *name,
+                                 const struct sc_shape *shape, int port, bool gradient, struct sc_error *err) {
+    enum sc_dtype dtype = spec->dtype ? spec->dtype[port] : shape->dtype;
+    bool own = strcmp(name, spec->name) == 0; /* the op's name, which is known to be good and new */
+    enum sc_status status = own ? SC_OK : check_name("a tensor", name, err);
+    if (status == SC_OK && !own && (has(&b->op_names, name) || has(&b->result_names, name)))
         status = sc_fail(err, SC_INPUT, "two tensors are named \"%s\"", name);
     if (status != SC_OK)
         return status;
     struct sc_building_tensor t = {.tensor = {.name = sc_arena_strdup(b->arena, name),
-                                              .dtype = shape->dtype,
+                                              .dtype = dtype,
                                               .rank = shape->rank,
                                               .op = (int)b->ops.count,
                                               .port = port,
-                                              .gradient = gradient && sc_dtype_is_float(shape->dtype)}};
+                                              .gradient = gradient && sc_dtype_is_float(dtype)}};
     memcpy(t.tensor.size, shape->size, sizeof t.tensor.size);
     memcpy(t.names, shape->names, sizeof t.names);
-    if (!t.tensor.name || !sc_map_put_text(&b->tensor_names, name, (int64_t)b->tensors.count) ||
+    if (!t.tensor.name || (!own && !sc_map_put_text(&b->result_names, name, (int64_t)b->tensors.count)) ||
         !sc_vec_push(&b->tensors, t))
         return out_of_memory(err);
     return SC_OK;
@@ -367,33 +369,29 @@ static double loop_points(const struct sc_rule *rule) {
 
 /* Store an inferred op and its results. */
 static enum sc_status store(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
-                            const struct sc_binding *binding, int result_count, double flops, int *first_result,
-                            struct sc_error *err) {
-    int first = (int)b->tensors.count;
+                            const struct sc_inferred *inferred, int *first_result, struct sc_error *err) {
+    int first = (int)b->tensors.count, result_count = inferred->result_count;
     bool gradient = sc_kind_source(kind) == SC_SOURCE_PARAMETER;
     for (int k = 0; k < spec->operand_count; k++)
         gradient |= b->tensors.data[spec->operands[k]].tensor.gradient;
     int *results = sc_arena_calloc(b->arena, (size_t)result_count, sizeof *results);
     struct sc_op op = {.name = sc_arena_strdup(b->arena, spec->name),
                        .kind = kind,
+                       .rule = inferred->rule,
                        .operand_count = spec->operand_count,
                        .result_count = result_count,
                        .results = results,
-                       .flops = flops,
+                       .flops = inferred->flops,
                        .layer = (int)b->layers.count - 1};
     if (spec->operand_count)
         op.operands = sc_arena_copy(b->arena, spec->operands, (size_t)spec->operand_count * sizeof *op.operands);
     if (!op.name || !results || (spec->operand_count && !op.operands))
         return out_of_memory(err);
-    if (sc_kind_source(kind) == SC_SOURCE_NONE) {
-        op.rule = sc_graph_intern_rule(b, &binding->rule);
-        if (!op.rule)
-            return out_of_memory(err);
+    if (op.rule)
         name_sources(b, spec, op.rule);
-    }
     for (int i = 0; i < result_count; i++) {
         const char *name = result_name(b, spec, result_count, i);
-        enum sc_status status = name ? add_tensor(b, name, &binding->results[i], i, gradient, err) : SC_NO_MEMORY;
+        enum sc_status status = name ? add_tensor(b, spec, name, &inferred->results[i], i, gradient, err) : SC_NO_MEMORY;
         if (status != SC_OK)
             return name ? status : out_of_memory(err);
         results[i] = first + i;
@@ -405,6 +403,74 @@ static enum sc_status store(struct sc_graph_builder *b, const struct sc_op_spec 
     return SC_OK;
 }
 
+/* Infer a new kind of op and remember it under `key`. */
+static enum sc_status infer(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
+                            const struct sc_str *key, struct sc_inferred *out, struct sc_error *err) {
+    struct sc_binding binding;
+    memset(&binding, 0, sizeof binding);
+    enum sc_status status = infer_op(b, spec, kind, &binding, &out->flops, err);
+    if (status != SC_OK)
+        return status;
+    out->flops *= loop_points(&binding.rule);
+    out->result_count = binding.rule.result_count;
+    for (int i = 0; i < out->result_count && status == SC_OK; i++)
+        status = check_shape(&binding.results[i], err);
+    if (status == SC_OK && !isfinite(out->flops))
+        status = sc_fail(err, SC_LIMIT, "the number of FLOPs overflows");
+    if (status != SC_OK)
+        return status;
+    out->rule = sc_graph_intern_rule(b, &binding.rule);
+    out->results =
+        sc_arena_copy(b->arena, binding.results, (size_t)out->result_count * sizeof binding.results[0]);
+    if (!out->rule || !out->results || key->failed ||
+        !sc_map_put(&b->inferred_ids, sc_str_text(key), key->length, (int64_t)b->inferred.count) ||
+        !sc_vec_push(&b->inferred, *out))
+        return out_of_memory(err);
+    return SC_OK;
+}
+
+static void add_bytes(struct sc_str *key, const void *data, size_t size) { sc_str_addn(key, data, size); }
+
+/* Everything that inference depends on, as bytes. Texts end in their NUL, lists begin with their count. */
+static void describe_question(const struct sc_graph_builder *b, const struct sc_op_spec *spec,
+                              const struct sc_kind *kind, struct sc_str *key) {
+    const struct sc_attribute *lists[2] = {spec->attributes, spec->sizes};
+    int counts[4] = {spec->operand_count, spec->attribute_count, spec->size_count, spec->rule != NULL};
+    add_bytes(key, &kind, sizeof kind);
+    add_bytes(key, counts, sizeof counts);
+    add_bytes(key, &spec->flops, sizeof spec->flops);
+    if (spec->rule)
+        add_bytes(key, spec->rule, strlen(spec->rule) + 1);
+    for (int k = 0; k < spec->operand_count; k++) {
+        const struct sc_building_tensor *t = &b->tensors.data[spec->operands[k]];
+        int about[2] = {t->tensor.rank, (int)t->tensor.dtype};
+        add_bytes(key, about, sizeof about);
+        add_bytes(key, t->tensor.size, (size_t)t->tensor.rank * sizeof t->tensor.size[0]);
+        add_bytes(key, t->names, (size_t)t->tensor.rank * sizeof t->names[0]);
+    }
+    for (int l = 0; l < 2; l++)
+        for (int i = 0; i < counts[1 + l]; i++) {
+            add_bytes(key, lists[l][i].name, strlen(lists[l][i].name) + 1);
+            add_bytes(key, &lists[l][i].count, sizeof lists[l][i].count);
+            add_bytes(key, lists[l][i].values, (size_t)lists[l][i].count * sizeof lists[l][i].values[0]);
+        }
+}
+
+/* What is known of the op: remembered, or inferred now. */
+static enum sc_status look_up(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
+                              struct sc_inferred *out, struct sc_error *err) {
+    struct sc_str key = {0};
+    int64_t id;
+    enum sc_status status = SC_OK;
+    describe_question(b, spec, kind, &key);
+    if (!key.failed && sc_map_get(&b->inferred_ids, sc_str_text(&key), key.length, &id))
+        *out = b->inferred.data[id];
+    else
+        status = infer(b, spec, kind, &key, out, err);
+    sc_str_free(&key);
+    return status;
+}
+
 enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_spec *spec, int *first_result,
                                struct sc_error *err) {
     enum sc_status status = check_name("an op", spec->name, err);
@@ -412,11 +478,13 @@ enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_sp
         return status;
     if (b->ops.count >= SC_MAX_OPS)
         return sc_fail(err, SC_LIMIT, "more than %d ops", SC_MAX_OPS);
-    if (has(&b->op_names, spec->name))
+    if (has(&b->op_names, spec->name) || has(&b->result_names, spec->name))
         return sc_fail(err, SC_INPUT, "two ops are named \"%s\"", spec->name);
     const struct sc_kind *kind = find_kind(spec->kind ? spec->kind : "", err);
     if (!kind)
         return SC_INPUT;
+    if (spec->rule && strlen(spec->rule) > MAX_RULE)
+        return sc_fail(err, SC_INPUT, "a rule of more than %d bytes", MAX_RULE);
     status = check_operands(b, spec, kind, err);
     if (status == SC_OK)
         status = check_attributes(spec, kind, err);
@@ -424,22 +492,15 @@ enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_sp
         status = sc_graph_begin_layer(b, "model", err);
     if (status != SC_OK)
         return status;
-    struct sc_binding binding;
-    memset(&binding, 0, sizeof binding);
-    double flops = 0;
-    int result_count = 1;
-    if (sc_kind_source(kind) != SC_SOURCE_NONE) {
-        status = infer_source(spec, &binding.results[0], err);
+    struct sc_inferred inferred = {.result_count = 1};
+    struct sc_shape source = {0};
+    if (sc_kind_source(kind) == SC_SOURCE_NONE) {
+        status = look_up(b, spec, kind, &inferred, err);
     } else {
-        status = infer_op(b, spec, kind, &binding, &flops, err);
-        result_count = binding.rule.result_count;
-        flops *= loop_points(&binding.rule);
+        inferred.results = &source;
+        status = infer_source(spec, &source, err);
+        if (status == SC_OK)
+            status = check_shape(&source, err);
     }
-    for (int i = 0; i < result_count && status == SC_OK; i++)
-        status = check_shape(&binding.results[i], err);
-    if (status == SC_OK && !isfinite(flops))
-        status = sc_fail(err, SC_LIMIT, "the number of FLOPs overflows");
-    if (status != SC_OK)
-        return status;
-    return store(b, spec, kind, &binding, result_count, flops, first_result, err);
+    return status == SC_OK ? store(b, spec, kind, &inferred, first_result, err) : status;
 }

@@ -42,22 +42,32 @@ static bool collect_uses(struct sc_graph_builder *b) {
     return true;
 }
 
-/* Every op has to lead somewhere: one of its results is read or is an output. */
+int sc_graph_find_dead(const struct sc_graph_builder *b) {
+    bool *read = sc_calloc(b->tensors.count + 1, sizeof *read);
+    int dead = -1;
+    for (size_t i = b->ops.count; read && i-- > 0;) {
+        const struct sc_op *op = &b->ops.data[i];
+        bool reached = false;
+        for (int k = 0; k < op->operand_count; k++)
+            read[op->operands[k]] = true;
+        for (int k = 0; k < op->result_count; k++)
+            reached |= read[op->results[k]] || b->tensors.data[op->results[k]].tensor.output;
+        if (!reached)
+            dead = (int)i;
+    }
+    sc_free(read);
+    return dead;
+}
+
 static enum sc_status check_reach(const struct sc_graph_builder *b, struct sc_error *err) {
     if (b->ops.count == 0)
         return sc_fail(err, SC_INPUT, "the model has no ops");
     if (b->outputs == 0)
         return sc_fail(err, SC_INPUT, "the model has no output; name at least one");
-    for (size_t i = 0; i < b->ops.count; i++) {
-        const struct sc_op *op = &b->ops.data[i];
-        bool reached = false;
-        for (int k = 0; k < op->result_count; k++) {
-            const struct sc_tensor *t = &b->tensors.data[op->results[k]].tensor;
-            reached |= t->use_count > 0 || t->output;
-        }
-        if (!reached)
-            return sc_fail(err, SC_INPUT, "%s \"%s\" is read by nothing and is no output", op->kind->name, op->name);
-    }
+    int dead = sc_graph_find_dead(b);
+    if (dead >= 0)
+        return sc_fail(err, SC_INPUT, "%s \"%s\" is read by nothing and is no output", b->ops.data[dead].kind->name,
+                       b->ops.data[dead].name);
     for (size_t l = 0; l < b->layers.count; l++)
         if (b->layers.data[l].op_count == 0)
             return sc_fail(err, SC_INPUT, "layer \"%s\" has no ops", b->layers.data[l].name);

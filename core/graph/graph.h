@@ -14,7 +14,7 @@ enum {
     SC_MAX_FACTORS = 14,  /* loops of an op */
     SC_MAX_PORTS = 16,    /* operands, or results, of an op */
     SC_MAX_PRODUCT = 4,   /* factors in one dimension */
-    SC_MAX_OPS = 200000   /* ops of a graph; more are refused with SC_LIMIT */
+    SC_MAX_OPS = 100000   /* ops of a graph; more are refused with SC_LIMIT */
 };
 
 /* X(id, name, bytes) */
@@ -227,6 +227,8 @@ enum sc_status sc_graph_mark_output(struct sc_graph_builder *b, int tensor, stru
 void sc_graph_describe(struct sc_graph_builder *b, int64_t batch, int64_t microbatches, int64_t sequence,
                        enum sc_mode mode); /* otherwise 0, 1, 0, train */
 enum sc_status sc_graph_set_value(struct sc_graph_builder *b, const char *name, int64_t value); /* for set_names */
+/* The first op that leads to nothing: no result of it is read or is an output; -1 when there is none. */
+int sc_graph_find_dead(const struct sc_graph_builder *b);
 /* Checks (there is an output; every op leads to something; no layer is empty), infers gradients, FLOPs, classes,
  * repeats; the builder is left empty, to be freed. */
 enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out, struct sc_error *err);

@@ -228,7 +228,7 @@ const struct sc_kind *sc_kind_at(size_t index) { return index < SC_LEN(rows) ? &
 
 const struct sc_kind *sc_kind_find(const char *name) {
     for (size_t i = 0; i < SC_LEN(rows); i++)
-        if (strcmp(rows[i].kind.name, name) == 0)
+        if (rows[i].kind.name[0] == name[0] && strcmp(rows[i].kind.name, name) == 0)
             return &rows[i].kind;
     return NULL;
 }

@@ -78,6 +78,14 @@ enum sc_status sc_make_slice(struct sc_making *m);
 enum sc_status sc_make_concat(struct sc_making *m);
 enum sc_status sc_make_expand(struct sc_making *m);
 
+/* What was inferred for one op and holds for every op like it. */
+struct sc_inferred {
+    const struct sc_rule *rule;
+    double flops; /* all */
+    int result_count;
+    const struct sc_shape *results;
+};
+
 /* The builder, shared by builder.c (adding) and finish.c (building). */
 struct sc_building_tensor {
     struct sc_tensor tensor;
@@ -90,9 +98,10 @@ struct sc_graph_builder {
     SC_VEC(struct sc_building_tensor) tensors;
     SC_VEC(struct sc_layer) layers;
     SC_VEC(const struct sc_rule *) rules;
+    SC_VEC(struct sc_inferred) inferred;
     SC_VEC(const char *) set_names;
     SC_VEC(int64_t) set_values;
-    struct sc_map op_names, tensor_names, layer_names, rule_ids;
+    struct sc_map op_names, result_names, layer_names, rule_ids, inferred_ids;
     int64_t batch, microbatches, sequence;
     enum sc_mode mode;
     int outputs;

@@ -24,13 +24,19 @@ static enum sc_status expand_items(struct sc_importer *im, const struct sc_json 
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 
-/* The text of a name or reference with each "{expression}" replaced by its value; in im->scratch. */
+/* The text of a name or reference with each "{expression}" replaced by its value; lives as long as
+ * im->scratch at least. */
 static enum sc_status interpolate(struct sc_importer *im, const struct sc_json *value, const char **out) {
     const char *text = sc_json_string(value);
     char why[256], expression[256];
     if (!text || !*text)
         return sc_json_fail(im->doc, value, im->err, "found %s; expected a name",
                             text ? "an empty text" : sc_json_type_name(sc_json_type(value)));
+    if (strlen(text) > SC_MODEL_MAX_TEXT)
+        return sc_json_fail(im->doc, value, im->err, "a name of more than %d bytes", SC_MODEL_MAX_TEXT);
+    *out = text;
+    if (!strchr(text, '{'))
+        return SC_OK;
     struct sc_str result = {0};
     enum sc_status status = SC_OK;
     while (*text && status == SC_OK) {
@@ -59,10 +65,19 @@ static enum sc_status interpolate(struct sc_importer *im, const struct sc_json *
     return status == SC_OK && failed ? sc_model_no_memory(im) : status;
 }
 
-/* `name` inside the current group; in im->scratch. NULL: out of memory. */
-static const char *full_name(struct sc_importer *im, const char *name) {
-    return sc_arena_printf(im->scratch, "%s%s", sc_str_text(&im->prefix), name);
+/* The first `length` bytes of the prefix, then `name`; in im->scratch. NULL: out of memory. */
+static const char *join(struct sc_importer *im, size_t length, const char *name) {
+    size_t size = strlen(name) + 1;
+    char *full = sc_arena_alloc(im->scratch, length + size);
+    if (full) {
+        memcpy(full, sc_str_text(&im->prefix), length);
+        memcpy(full + length, name, size);
+    }
+    return full;
 }
+
+/* `name` inside the current group. */
+static const char *full_name(struct sc_importer *im, const char *name) { return join(im, im->prefix.length, name); }
 
 static enum sc_status bind_name(struct sc_importer *im, const struct sc_json *at, const char *full, int64_t tensor) {
     int64_t before;
@@ -76,7 +91,7 @@ static bool lookup(struct sc_importer *im, const char *name, int64_t *tensor, bo
     const char *prefix = sc_str_text(&im->prefix);
     size_t length = strlen(prefix);
     for (;;) {
-        const char *full = sc_arena_printf(im->scratch, "%.*s%s", (int)length, prefix, name);
+        const char *full = join(im, length, name);
         *failed = full == NULL;
         if (*failed || sc_map_get_text(&im->tensors, full, tensor))
             return !*failed;
@@ -136,8 +151,8 @@ static enum sc_status resolve(struct sc_importer *im, const struct sc_json *refe
     const struct sc_json *value = reference;
     const char *name = NULL;
     bool failed = false, wanted = true;
-    enum sc_status status = SC_OK;
-    if (sc_json_type(reference) == SC_JSON_OBJECT) {
+    enum sc_status status = sc_model_step(im, im->doc, reference);
+    if (status == SC_OK && sc_json_type(reference) == SC_JSON_OBJECT) {
         status = sc_json_only(im->doc, reference, reference_keys, im->err);
         if (status == SC_OK)
             status = sc_json_want(im->doc, reference, "from", true, SC_JSON_STRING, &value, im->err);
@@ -153,7 +168,7 @@ static enum sc_status resolve(struct sc_importer *im, const struct sc_json *refe
     if (!lookup(im, name, tensor, &failed))
         return failed ? sc_model_no_memory(im) : unknown_name(im, value, item, name);
     if (*tensor == SC_ABSENT)
-        return sc_json_fail(im->doc, value, im->err, "\"%.150s\" is absent here, because its \"when\" is false", name);
+        return sc_json_fail(im->doc, value, im->err, "\"%.150s\" is absent here: its \"when\" is false, or nothing in it was made", name);
     return SC_OK;
 }
 
@@ -163,6 +178,8 @@ static enum sc_status resolve(struct sc_importer *im, const struct sc_json *refe
 static enum sc_status add_op(struct sc_importer *im, const struct sc_json *at, const struct sc_op_spec *spec,
                              int *first) {
     struct sc_error inner = {0};
+    if (!sc_vec_push(&im->places, at))
+        return sc_model_no_memory(im);
     enum sc_status status = sc_graph_add_op(im->builder, spec, first, &inner);
     if (status == SC_OK || status == SC_NO_MEMORY)
         return status == SC_OK ? SC_OK : sc_model_no_memory(im);
@@ -187,7 +204,10 @@ static enum sc_status add_source(struct sc_importer *im, const struct sc_json *o
         int64_t value = 0;
         status = sc_model_number(im, im->doc, size, &value);
         if (status == SC_OK && value < 1)
-            return sc_json_fail(im->doc, size, im->err, "a dimension of %lld; the least is 1", (long long)value);
+            return sc_json_string(size)
+                       ? sc_json_fail(im->doc, size, im->err, "the dimension \"%.100s\" is %lld; the least is 1",
+                                      sc_json_string(size), (long long)value)
+                       : sc_json_fail(im->doc, size, im->err, "a dimension of %lld; the least is 1", (long long)value);
     }
     return status == SC_OK ? add_op(im, object, &spec, tensor) : status;
 }
@@ -363,7 +383,7 @@ static enum sc_status mark_outputs(struct sc_importer *im, const struct sc_json 
     const struct sc_json *output = sc_json_get(item, "output");
     int64_t value = 0;
     enum sc_status status = output ? sc_model_number(im, im->doc, output, &value) : SC_OK;
-    for (int i = 0; i < count && value && status == SC_OK; i++)
+    for (int i = 0; i < count && value && status == SC_OK; i++, im->outputs++)
         status = sc_graph_mark_output(im->builder, first + i, im->err);
     return status;
 }
@@ -478,6 +498,10 @@ static enum sc_status read_group(struct sc_importer *im, const struct sc_json *i
         status = interpolate(im, sc_json_get(item, "group"), &name);
     if (status != SC_OK)
         return status;
+    static const char *const lists[] = {"in", "set"};
+    for (size_t i = 0; i < SC_LEN(lists); i++)
+        if (sc_json_get(item, lists[i]) && sc_json_count(sc_json_get(item, lists[i])) > SC_MODEL_MAX_LOCALS)
+            return sc_json_fail(im->doc, sc_json_get(item, lists[i]), im->err, "more than %d members", SC_MODEL_MAX_LOCALS);
     group->name = sc_arena_strdup(im->arena, name); /* outlives the scratch of the ops inside */
     group->out = sc_json_get(item, "out");
     group->layer = sc_json_get(item, "layer");
@@ -508,6 +532,8 @@ static enum sc_status bind_inputs(struct sc_importer *im, const struct group *gr
                                   int carried) {
     int i = 0;
     for (const struct sc_json *in = group->in ? sc_json_first(group->in) : NULL; in; in = sc_json_next(in), i++) {
+        if (strlen(sc_json_key(in)) > SC_MODEL_MAX_TEXT)
+            return sc_json_fail(im->doc, in, im->err, "a name of more than %d bytes", SC_MODEL_MAX_TEXT);
         const char *full = full_name(im, sc_json_key(in));
         if (!full)
             return sc_model_no_memory(im);
@@ -588,9 +614,9 @@ static enum sc_status expand_copies(struct sc_importer *im, const struct group *
     *last = (int)tensors[0]; /* what no copies pass through */
     int carried = SC_ABSENT;
     for (int64_t i = 0; i < group->repeat && status == SC_OK; i++) {
-        if (++im->steps > SC_MODEL_MAX_STEPS)
-            return sc_json_fail(im->doc, group->item, im->err, "the model expands to more than %d items",
-                                SC_MODEL_MAX_STEPS);
+        status = sc_model_step(im, im->doc, group->item);
+        if (status != SC_OK)
+            return status;
         if (group->repeated && !sc_model_define(im, group->index, i))
             return sc_model_no_memory(im);
         sc_str_add(&im->prefix, group->name);
@@ -648,8 +674,9 @@ static enum sc_status expand_group(struct sc_importer *im, const struct sc_json 
 
 static enum sc_status expand_item(struct sc_importer *im, const struct sc_json *item, int *last) {
     static const char *const words[] = {"op", "group", "input", "parameter", "cache"};
-    if (++im->steps > SC_MODEL_MAX_STEPS)
-        return sc_json_fail(im->doc, item, im->err, "the model expands to more than %d items", SC_MODEL_MAX_STEPS);
+    enum sc_status status = sc_model_step(im, im->doc, item);
+    if (status != SC_OK)
+        return status;
     if (sc_json_type(item) != SC_JSON_OBJECT)
         return sc_json_fail(im->doc, item, im->err, "found %s; expected an object",
                             sc_json_type_name(sc_json_type(item)));
@@ -688,9 +715,13 @@ static enum sc_status read_outputs(struct sc_importer *im, const struct sc_json 
     for (const struct sc_json *o = outputs ? sc_json_first(outputs) : NULL; o && status == SC_OK; o = sc_json_next(o)) {
         int64_t tensor;
         status = resolve(im, o, NULL, &tensor);
-        if (status == SC_OK && tensor != SC_ABSENT)
+        if (status == SC_OK && tensor != SC_ABSENT) {
             status = sc_graph_mark_output(im->builder, (int)tensor, im->err);
+            im->outputs++;
+        }
     }
+    if (status == SC_OK && im->outputs == 0)
+        return sc_json_fail(im->doc, outputs, im->err, "the model has no output; name at least one");
     return status;
 }
 
@@ -698,6 +729,8 @@ enum sc_status sc_model_expand(struct sc_importer *im) {
     const struct sc_json *root = im->files[im->file_count - 1].root, *body = NULL;
     int last = SC_ABSENT;
     enum sc_status status = sc_json_want(im->doc, root, "blocks", false, SC_JSON_OBJECT, &im->blocks, im->err);
+    if (status == SC_OK && im->blocks && sc_json_count(im->blocks) > SC_MODEL_MAX_NAMES)
+        return sc_json_fail(im->doc, im->blocks, im->err, "more than %d blocks", SC_MODEL_MAX_NAMES);
     if (status == SC_OK)
         status = sc_json_want(im->doc, root, "body", true, SC_JSON_ARRAY, &body, im->err);
     if (status == SC_OK)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Far above any model written by people or scripts; a larger file is refused before it is parsed. */
-static const size_t max_file_bytes = 16u << 20;
+static const size_t max_file_bytes = 4u << 20;
 
 static const char *const base_keys[] = {"stagecut",     "name",     "source", "comment", "precision", "batch",
                                         "microbatches", "sequence", "modes",  "parameters", "let",    "blocks",
@@ -20,6 +20,15 @@ static const char *const size_keys[] = {"stagecut",  "extends",  "name",       "
 
 enum sc_status sc_model_no_memory(struct sc_importer *im) {
     return sc_fail(im->err, SC_NO_MEMORY, "out of memory");
+}
+
+enum sc_status sc_model_step(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *place) {
+    const char *text = sc_json_string(place);
+    im->steps += 1 + (text ? (int64_t)strlen(text) / 16 : 0);
+    if (im->steps <= SC_MODEL_MAX_STEPS)
+        return SC_OK;
+    sc_json_fail(doc, place, im->err, "the model takes more than %d steps to expand", SC_MODEL_MAX_STEPS);
+    return im->err->status = SC_LIMIT;
 }
 
 /* ---- options ---------------------------------------------------------------------------------------- */
@@ -57,6 +66,9 @@ enum sc_status sc_model_number(struct sc_importer *im, const struct sc_json_doc 
                                int64_t *out) {
     char why[256];
     const char *text = sc_json_string(value);
+    enum sc_status status = sc_model_step(im, doc, value);
+    if (status != SC_OK)
+        return status;
     if (sc_json_type(value) == SC_JSON_BOOL) {
         *out = sc_json_bool(value);
         return SC_OK;
@@ -68,6 +80,8 @@ enum sc_status sc_model_number(struct sc_importer *im, const struct sc_json_doc 
     if (!text)
         return sc_json_fail(doc, value, im->err, "found %s; expected a whole number or an expression",
                             sc_json_type_name(sc_json_type(value)));
+    if (strlen(text) > SC_MODEL_MAX_TEXT)
+        return sc_json_fail(doc, value, im->err, "an expression of more than %d characters", SC_MODEL_MAX_TEXT);
     if (!sc_expression_eval(text, im->variables.data, im->variables.count, out, why, sizeof why))
         return sc_json_fail(doc, value, im->err, "\"%.100s\": %s", text, why);
     return SC_OK;
@@ -298,6 +312,11 @@ static enum sc_status read_batch(struct sc_importer *im) {
     if (status != SC_OK)
         return status;
     microbatches = microbatches ? microbatches : 1;
+    const struct sc_json *split = im->options->microbatches ? NULL : find_member(im, "microbatches", &doc);
+    if (batch % microbatches != 0 && split)
+        return sc_json_fail(doc, split, im->err,
+                            "a batch of %lld does not split into %lld microbatches; give a divisor of %lld",
+                            (long long)batch, (long long)microbatches, (long long)batch);
     if (batch % microbatches != 0)
         return sc_fail(im->err, SC_USAGE, "a batch of %lld does not split into %lld microbatches; give a divisor of %lld",
                        (long long)batch, (long long)microbatches, (long long)batch);
@@ -312,6 +331,8 @@ static enum sc_status read_batch(struct sc_importer *im) {
 
 static enum sc_status check_parameter_name(struct sc_importer *im, const struct sc_json *item) {
     const char *name = sc_json_key(item);
+    if (im->variables.count >= SC_MODEL_MAX_NAMES)
+        return sc_json_fail(im->doc, item, im->err, "more than %d parameters", SC_MODEL_MAX_NAMES);
     size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     if (!*name || name[good] || (*name >= '0' && *name <= '9') || good >= 64)
         return sc_json_fail(im->doc, item, im->err, "\"%.80s\" cannot name a parameter; use letters, digits and _", name);
@@ -462,8 +483,11 @@ static enum sc_status import(struct sc_importer *im, const char *path, struct sc
         return status;
     struct sc_error inner = {0};
     status = sc_graph_build(im->builder, out, &inner);
-    if (status == SC_INPUT)
-        return sc_json_fail(im->doc, im->files[im->file_count - 1].root, im->err, "%s", inner.message);
+    if (status == SC_INPUT) {
+        int dead = sc_graph_find_dead(im->builder);
+        return sc_json_fail(im->doc, dead < 0 ? im->files[im->file_count - 1].root : im->places.data[dead], im->err, "%s",
+                            inner.message);
+    }
     return status == SC_OK ? SC_OK : sc_fail(im->err, status, "%s", inner.message);
 }
 
@@ -482,6 +506,7 @@ enum sc_status sc_import_model(const char *path, const struct sc_model_options *
     for (int i = 0; i < im.file_count; i++)
         sc_json_doc_free(im.files[i].doc);
     sc_vec_free(&im.variables);
+    sc_vec_free(&im.places);
     sc_map_free(&im.tensors);
     sc_str_free(&im.prefix);
     sc_arena_free(im.arena);

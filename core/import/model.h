@@ -11,7 +11,10 @@
 enum {
     SC_MODEL_MAX_FILES = 8,       /* of a chain of "extends" */
     SC_MODEL_MAX_DEPTH = 32,      /* groups inside groups */
-    SC_MODEL_MAX_STEPS = 1000000, /* items and iterations of one expansion */
+    SC_MODEL_MAX_STEPS = 1000000, /* items, copies, references and expressions of one import */
+    SC_MODEL_MAX_TEXT = 1000,     /* bytes of an expression or a reference */
+    SC_MODEL_MAX_NAMES = 256,     /* parameters and lets; blocks */
+    SC_MODEL_MAX_LOCALS = 64,     /* inputs of a group, and values it sets */
     SC_MODEL_MAX_LIST = 1024      /* numbers of a list parameter */
 };
 
@@ -47,15 +50,20 @@ struct sc_importer {
     enum sc_dtype compute;
     const struct sc_json *blocks;
     struct sc_graph_builder *builder;
+    SC_VEC(const struct sc_json *) places; /* of each op of the builder */
     struct sc_map tensors; /* full name → tensor, or SC_ABSENT */
     struct sc_str prefix;  /* "layer.3.mlp." */
     int depth;
     bool in_layer;
+    int outputs;
     int64_t steps;
 };
 enum { SC_ABSENT = -1 }; /* of an item whose "when" is false and that passes nothing through */
 
 enum sc_status sc_model_no_memory(struct sc_importer *im);
+/* Count a step of work at `place`, and more for a text that has to be read; SC_LIMIT when there were too many. What a
+ * file can repeat, it pays for. */
+enum sc_status sc_model_step(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *place);
 /* A number: a JSON integer, true or false, or an expression. */
 enum sc_status sc_model_number(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
                                int64_t *out);

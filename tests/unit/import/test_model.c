@@ -233,10 +233,10 @@ static const struct {
     {{.precision = "int8"}, "unknown precision \"int8\""},
     {{.setting_count = 1, .settings = {{"hiden", 4}}}, "the model has no parameter \"hiden\"; did you mean \"hidden\"?"},
     {{.setting_count = 1, .settings = {{"batch", 4}}}, "the model has no parameter \"batch\""},
-    {{.setting_count = 1, .settings = {{"hidden", 0}}}, "a dimension of 0; the least is 1"},
-    {{.setting_count = 1, .settings = {{"hidden", -5}}}, "a dimension of -5"},
-    {{.setting_count = 1, .settings = {{"layers", 1000000000}}}, "a repeat of 1000000000; it has to be from 0 to 200000"},
-    {{.setting_count = 1, .settings = {{"layers", 150000}}}, "more than 200000 ops"},
+    {{.setting_count = 1, .settings = {{"hidden", 0}}}, "the dimension \"input\" is 0; the least is 1"},
+    {{.setting_count = 1, .settings = {{"hidden", -5}}}, "the dimension \"input\" is -5"},
+    {{.setting_count = 1, .settings = {{"layers", 1000000000}}}, "a repeat of 1000000000; it has to be from 0 to 100000"},
+    {{.setting_count = 1, .settings = {{"layers", 99999}}}, "more than 100000 ops"},
 };
 
 static void wrong_options_say_what_would_be_right(void **state) {
