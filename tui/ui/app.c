@@ -59,14 +59,13 @@ void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...)
 
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan)
 {
+    tui_candidates_drop(app);
     sc_plan_free(app->plan);
     app->plan = plan;
     sc_graph_free(app->graph);
     app->graph = sc_graph_share(plan->graph);
     sc_cluster_free(app->cluster);
     app->cluster = sc_cluster_share(plan->cluster);
-    app->candidate_plan = NULL;
-    app->candidate_op = -1;
     app->rows_stale = true;
 }
 
@@ -162,6 +161,7 @@ bool tui_open_model(struct tui_app *app, const char *path)
         tui_say(app, TUI_BAD, "%s", text);
         return false;
     }
+    tui_candidates_drop(app);
     sc_session_free(app->session);
     sc_plan_free(app->plan);
     sc_graph_free(app->graph);
@@ -351,8 +351,7 @@ void tui_app_free(struct tui_app *app)
     sc_map_free(&app->unrolled);
     tui_gutter_free(&app->gutter);
     sc_free(app->rows.at);
-    sc_free(app->candidates);
-    sc_free(app->why);
+    tui_candidates_drop(app);
     if (app->picker) {
         sc_import_samples_free(app->picker);
         sc_free(app->picker);

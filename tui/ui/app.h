@@ -135,6 +135,7 @@ void tui_rows_select_op(struct tui_app *app, int op);
 void tui_gutter_build(struct tui_app *app);
 void tui_gutter_free(struct tui_gutter *gutter);
 void tui_candidates_update(struct tui_app *app);
+void tui_candidates_drop(struct tui_app *app); /* before the plan or graph they belong to goes */
 
 /* ---- views ---- */
 

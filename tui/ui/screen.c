@@ -46,7 +46,7 @@ static void describe_run(const struct tui_app *app, struct sc_str *out)
 }
 
 /* The right end of the header: what the plan costs and whether that is proven; or how the solve goes. */
-static enum tui_role describe_plan(const struct tui_app *app, struct sc_str *out)
+static enum tui_role describe_plan(const struct tui_app *app, int width, struct sc_str *out)
 {
     const struct sc_plan *plan = app->plan;
     char time[32];
@@ -59,7 +59,7 @@ static enum tui_role describe_plan(const struct tui_app *app, struct sc_str *out
             sc_str_add(out, "  optimal");
         else if (!app->solving)
             sc_str_addf(out, "  not proven, gap %.2g %%", 100 * plan->gap);
-        if (!app->solving && plan->flops_per_device > 0)
+        if (!app->solving && plan->flops_per_device > 0 && width >= 90)
             sc_str_addf(out, "  %.3g TFLOP/s/device", plan->flops_per_device / 1e12);
         role = app->solving ? TUI_DIM : proven ? TUI_GOOD : TUI_WARN;
     } else if (plan && !app->solving) {
@@ -89,7 +89,7 @@ static void draw_header(const struct tui_app *app, struct tui_grid *grid, struct
         tui_text(grid, rect, x + 2, 0, TUI_PLAIN, "see and steer how a model is spread over devices");
         return;
     }
-    role = describe_plan(app, &right);
+    role = describe_plan(app, rect.width, &right);
     describe_run(app, &left);
     int room = rect.width - tui_text_width(sc_str_text(&right)) - 2;
     struct tui_rect part = rect;

@@ -8,21 +8,28 @@
 
 #include "ui/app.h"
 
+void tui_candidates_drop(struct tui_app *app)
+{
+    sc_free(app->candidates);
+    sc_free(app->why);
+    app->candidates = NULL;
+    app->why = NULL;
+    app->candidate_count = 0;
+    app->candidate_op = -1;
+    app->candidate_plan = NULL;
+    app->delta_asked = app->candidates_refined = false;
+    app->candidate_list = (struct tui_list){0};
+}
+
 /* Keep candidates in step with the cursor and the plan; asks the worker for what is not exact yet, and for why. */
 void tui_candidates_update(struct tui_app *app)
 {
     int op = tui_current_op(app);
     const struct sc_plan *plan = app->plan && app->plan->choice && app->plan->graph == app->graph ? app->plan : NULL;
     if (app->candidate_op != op || app->candidate_plan != plan) {
-        sc_free(app->candidates);
-        sc_free(app->why);
-        app->candidates = NULL;
-        app->why = NULL;
-        app->candidate_count = 0;
+        tui_candidates_drop(app);
         app->candidate_op = op;
         app->candidate_plan = plan;
-        app->delta_asked = app->candidates_refined = false;
-        app->candidate_list = (struct tui_list){0};
         if (plan && op >= 0)
             sc_plan_candidates(plan, op, &app->candidates, &app->candidate_count, NULL);
         app->candidate_list.count = app->candidate_count;

@@ -144,7 +144,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     draw_lanes(app, grid, rect, y, index, c->gutter);
     tui_row_name(app, row, name, sizeof name);
     struct tui_rect part = rect;
-    part.width = c->gutter + c->name - 1 < rect.width ? c->gutter + c->name - 1 : rect.width;
+    part.width = c->gutter + c->name - 2 < rect.width ? c->gutter + c->name - 2 : rect.width;
     int x = tui_text(grid, part, c->gutter + row->depth + 2 * (row->fold && row->open), y, row->fold ? TUI_HEADER : TUI_PLAIN, name);
     if (row->copies > 1 && !row->fold && !row->depth)
         x = tui_textf(grid, part, x + 1, y, TUI_DIM, "\xc3\x97%d", row->copies);
@@ -154,7 +154,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     part.width = c->gutter + c->name + c->strategy < rect.width ? c->gutter + c->name + c->strategy : rect.width;
     x = c->gutter + c->name;
     if (pinned)
-        tui_put(grid, part, x - 1, y, 'p', TUI_PINNED);
+        tui_put(grid, part, x - 2, y, 'p', TUI_PINNED);
     tui_text(grid, part, x, y, pinned ? TUI_PINNED : row->fold ? TUI_DIM : TUI_PLAIN, strategy);
     x += c->strategy;
     tui_row_cost(app, row, &cost);
@@ -201,6 +201,8 @@ static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect r
     int below = rect.height >= 16 ? rect.height * 2 / 5 : rect.height >= 8 ? 4 : 0;
     if (app->pane == TUI_PANE_CANDIDATES && rect.height >= 6) /* the pane in use has the room */
         below = rect.height * 3 / 5;
+    if (below && rect.height - below > app->rows.count + 1) /* what the graph leaves */
+        below = rect.height - app->rows.count - 1;
     left.height = rect.height - below;
     draw_list(app, grid, left);
     if (!below)

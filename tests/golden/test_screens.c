@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Screens against golden files: text and roles of every cell. `scripts/dev/bless` writes them anew.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <locale.h>
+
+#include "ui/app.h"
+
+struct screen {
+    const char *name, *model, *cluster;
+    int width, height;
+    bool ascii;
+    const char *keys; /* names in angle brackets */
+};
+
+static const struct screen screens[] = {
+    {"mlp-80x24", "mlp-2", "toy-1x4", 80, 24, false, ""},
+    {"mlp-40x10", "mlp-2", "toy-1x4", 40, 10, false, ""},
+    {"mlp-ascii", "mlp-2", "toy-1x4", 80, 24, true, ""},
+    {"gpt-folded-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, ""},
+    {"gpt-open-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "jjj<Enter>jjjj"},
+    {"gpt-open-200x50", "gpt-125m", "p3.16xlarge", 200, 50, false, "jjj<Enter>jjjjjjjjj"},
+    {"gpt-open-ascii", "gpt-125m", "p3.16xlarge", 120, 40, true, "zRjjjjjjj<Tab>jj"},
+    {"gpt-candidates-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "jjj<Enter>jj<Tab>jjj"},
+    {"gpt-pinned-100x30", "gpt-125m", "p3.16xlarge", 100, 30, false, "zRjjjjj<Tab>jp<Esc>"},
+    {"gpt-filter-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "fmlp<Enter>"},
+    {"gpt-parameters-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "zRa<Esc>"},
+    {"help-80x24", "mlp-2", "toy-1x4", 80, 24, false, "?"},
+    {"help-40x10", "mlp-2", "toy-1x4", 40, 10, false, "?"},
+    {"complete-80x24", "mlp-2", "toy-1x4", 80, 24, false, ":pin layer.0<Tab>"},
+    {"picker-80x24", NULL, NULL, 80, 24, false, ""},
+    {"tiny-20x5", "mlp-2", "toy-1x4", 20, 5, false, ""},
+};
+
+static void feed(struct tui_app *app, const char *keys)
+{
+    while (*keys) {
+        char name[16];
+        int key;
+        size_t length = *keys == '<' ? strcspn(keys, ">") : 0;
+        if (length > 1) {
+            snprintf(name, sizeof name, "%.*s", (int)length - 1, keys + 1);
+            key = tui_key_find(name);
+            keys += length + 1;
+        } else {
+            key = (int)tui_utf8_next(&keys);
+        }
+        assert_int_not_equal(key, 0);
+        tui_app_settle(app);
+        tui_app_key(app, key);
+        if (app->rows_stale)
+            tui_rows_build(app);
+    }
+}
+
+static struct tui_app *start(const struct screen *screen, struct tui_term **term)
+{
+    struct sc_settings settings;
+    struct sc_error err = {0};
+    struct tui_app *app = NULL;
+    sc_settings_init(&settings);
+    if (screen->model) {
+        assert_true(sc_settings_set_model(&settings, screen->model));
+        assert_int_equal(sc_settings_set(&settings, "cluster", screen->cluster, &err), SC_OK);
+    }
+    struct tui_start begin = {.settings = &settings, .ascii = screen->ascii, .threads = true};
+    if (tui_app_new(&begin, &app, &err) != SC_OK)
+        fail_msg("%s: %s", screen->name, err.message);
+    sc_settings_free(&settings);
+    *term = tui_term_memory(screen->width, screen->height);
+    tui_app_use_term(app, *term);
+    tui_rows_build(app);
+    tui_submit(app);
+    tui_app_settle(app);
+    return app;
+}
+
+static void test_screen(void **state)
+{
+    const struct screen *screen = *state;
+    struct tui_term *term;
+    struct tui_app *app = start(screen, &term);
+    struct sc_str is = {0};
+    char path[512], *was = NULL;
+    size_t size = 0;
+    feed(app, screen->keys);
+    tui_app_settle(app);
+    if (strncmp(app->message, "solved in", 9) == 0) /* it holds the time of this machine */
+        app->message[0] = '\0';
+    tui_app_draw(app);
+    tui_grid_write(tui_term_screen(term), true, &is);
+    snprintf(path, sizeof path, "%s/tests/golden/screens/%s.txt", TEST_SOURCE_DIR, screen->name);
+    if (getenv("STAGECUT_BLESS")) {
+        assert_int_equal(sc_file_write(path, sc_str_text(&is), is.length, NULL), SC_OK);
+    } else {
+        struct sc_error err = {0};
+        if (sc_file_read(path, 1 << 20, &was, &size, &err) != SC_OK)
+            fail_msg("%s: %s; scripts/dev/bless writes it", path, err.message);
+        if (strcmp(was, sc_str_text(&is)) != 0) {
+            fprintf(stderr, "%s\n---- is:\n%s", screen->name, sc_str_text(&is));
+            fail_msg("%s differs from %s", screen->name, path);
+        }
+        sc_free(was);
+    }
+    sc_str_free(&is);
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
+/* Rendering clips: every size from 1x1 to 200x60, in each view, with a plan and many rows. A sanitizer sees writes
+ * outside the grid; a wrong size of the shown grid is seen here. */
+static void test_every_size(void **state)
+{
+    static const struct screen gpt = {"sizes", "gpt-125m", "p3.16xlarge", 80, 24, false, ""};
+    struct tui_term *term;
+    struct tui_app *app = start(&gpt, &term);
+    (void)state;
+    feed(app, "zRjjjjjjj");
+    tui_app_settle(app);
+    for (int view = 0; view < TUI_VIEW_COUNT; view++) {
+        app->view = (enum tui_view_id)view;
+        for (int pane = 0; pane < (view == TUI_VIEW_GRAPH ? 2 : 1); pane++) {
+            app->pane = (enum tui_pane)pane;
+            for (int height = 1; height <= 60; height += height < 12 ? 1 : 7)
+                for (int width = 1; width <= 200; width += width < 50 ? 1 : 13) {
+                    tui_term_resize(term, width, height);
+                    tui_app_draw(app);
+                    assert_int_equal(tui_term_screen(term)->width, width);
+                    assert_int_equal(tui_term_screen(term)->height, height);
+                }
+        }
+    }
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
+/* Any keys leave a plan that the checker accepts (the planner refuses others) and a session that undo empties. */
+static void test_random_keys(void **state)
+{
+    static const struct screen mlp = {"keys", "mlp-2", "toy-1x4", 80, 24, false, ""};
+    static const int special[] = {TUI_KEY_ENTER, TUI_KEY_TAB, TUI_KEY_ESCAPE, TUI_KEY_UP,   TUI_KEY_DOWN,
+                                  TUI_KEY_LEFT,  TUI_KEY_RIGHT, TUI_KEY_PAGE_DOWN, TUI_KEY_F1, TUI_KEY_BACKSPACE};
+    struct tui_term *term;
+    struct tui_app *app = start(&mlp, &term);
+    uint64_t seed = 7, first = sc_session_hash(app->session);
+    (void)state;
+    for (int i = 0; i < 3000; i++) {
+        int key = sc_random_below(&seed, 3) ? (int)(33 + sc_random_below(&seed, 94))
+                                            : special[sc_random_below(&seed, SC_LEN(special))];
+        if (app->editing && key == TUI_KEY_ENTER) /* no files are written or opened here */
+            key = TUI_KEY_ESCAPE;
+        if (app->confirm_quit)
+            key = 'x';
+        tui_app_key(app, key);
+        app->quit = false;
+        if (app->view == TUI_VIEW_PICKER) /* another model would be another session */
+            app->view = TUI_VIEW_GRAPH;
+        if (i % 100 == 0)
+            tui_app_settle(app);
+        if (app->rows_stale)
+            tui_rows_build(app);
+        if (i % 10 == 0)
+            tui_app_draw(app);
+    }
+    tui_app_settle(app);
+    if (sc_session_undo_depth(app->session))
+        assert_int_equal(sc_session_apply(app->session, "undo 100000", NULL), SC_OK);
+    assert_true(sc_session_hash(app->session) == first);
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
+/* Every command runs in every view without a crash, by its name. */
+static void test_every_command(void **state)
+{
+    static const struct screen mlp = {"commands", "mlp-2", "toy-1x4", 80, 24, false, ""};
+    struct tui_term *term;
+    struct tui_app *app = start(&mlp, &term);
+    const struct tui_command *command;
+    (void)state;
+    for (int view = 0; view < TUI_VIEW_COUNT; view++)
+        for (size_t i = 0; (command = tui_command_at(i)); i++) {
+            if (strcmp(command->name, "save-quit") == 0) /* would write into the current folder */
+                continue;
+            app->view = (enum tui_view_id)view;
+            tui_run(app, command->name);
+            tui_app_settle(app);
+            tui_app_draw(app);
+            app->editing = 0;
+            app->quit = app->confirm_quit = false;
+        }
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[SC_LEN(screens) + 3];
+    setlocale(LC_CTYPE, "C.UTF-8");
+    for (size_t i = 0; i < SC_LEN(screens); i++)
+        tests[i] = (struct CMUnitTest){screens[i].name, test_screen, NULL, NULL, (void *)(uintptr_t)&screens[i]};
+    tests[SC_LEN(screens)] = (struct CMUnitTest){"every size", test_every_size, NULL, NULL, NULL};
+    tests[SC_LEN(screens) + 1] = (struct CMUnitTest){"random keys", test_random_keys, NULL, NULL, NULL};
+    tests[SC_LEN(screens) + 2] = (struct CMUnitTest){"every command", test_every_command, NULL, NULL, NULL};
+    return _cmocka_run_group_tests("screens", tests, SC_LEN(tests), NULL, NULL);
+}
