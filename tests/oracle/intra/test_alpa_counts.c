@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "intra.h"
+#include "support/run.h"
+
+#define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
 static double ar(double bytes) { return 1 + 1.5 * bytes + 0.01; }
 static double a2a(double bytes) { return 1 + 3.0 / 16 * bytes * 2 + 0.001; }

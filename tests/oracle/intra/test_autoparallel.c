@@ -13,7 +13,9 @@
 
 #include <string.h>
 
-#include "intra.h"
+#include "support/run.h"
+
+#define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
 #define MESH_1D "h100:32", "256", SC_FORMULAS_NATIVE
 #define MESH_2D "h100:32", "32x8", SC_FORMULAS_NATIVE

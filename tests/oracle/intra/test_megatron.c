@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "intra.h"
+#include "support/run.h"
+
+#define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
 #define GPT SAMPLE("family/gpt.json")
 #define TENSOR "layers=2 hidden=4096 heads=32 batch=1 microbatches=1"

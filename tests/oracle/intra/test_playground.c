@@ -13,7 +13,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "intra.h"
+#include "support/run.h"
+
+#define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
 #define PLAIN "bias=0 relu=0 mean=0 "
 

@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * See run.h.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "intra.h"
+#include "support/run.h"
 
 static void must(enum sc_status status, const struct sc_error *err) {
     char text[1400];
@@ -127,6 +130,18 @@ struct counts run_count(const struct run *run, double least) {
     return c;
 }
 
+int run_choice(const struct run *run, int node, const char *strategy) {
+    const struct sc_cost_node *n = &run->costs->nodes[node];
+    char text[128];
+    for (int i = 0; i < n->set->count; i++) {
+        if (n->op >= 0) sc_strategy_format(run->graph, n->op, &n->set->at[i], text, sizeof text);
+        else sc_strategy_format_fanout(run->graph, n->tensor, &n->set->at[i], text, sizeof text);
+        if (strcmp(text, strategy) == 0) return i;
+    }
+    fail_msg("node %d has no strategy \"%s\"", node, strategy);
+    return -1;
+}
+
 static int op_of(const struct run *run, const char *name) {
     int op = sc_graph_find_op(run->graph, name);
     if (op < 0) fail_msg("no op %s", name);
@@ -156,4 +171,55 @@ struct sc_memory run_memory(const struct run *run) {
         sum.working = fmax(sum.working, m.working);
     }
     return sum;
+}
+
+/* ---- items as text --------------------------------------------------------------------------------- */
+
+static const char *items_text(const struct sc_item *items, int count) {
+    static char text[4096];
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < count; i++) {
+        const struct sc_item *item = &items[i];
+        if (!item->collective) continue;
+        char axes[8] = "";
+        for (int a = 0, n = 0; a < SC_MAX_AXES; a++)
+            if ((item->axes >> a & 1) != 0) axes[n++] = sc_axis_name(a);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s %s %s %s %.10g", used > 0 ? "; " : "",
+                                 sc_phase_name(item->phase), sc_cause_name(item->cause), sc_collective_name(item->kind),
+                                 axes, item->bytes);
+        assert_true(used < sizeof text);
+    }
+    return text;
+}
+
+const char *run_node_items(const struct run *run, const char *op, const char *strategy) {
+    struct sc_item items[SC_MAX_ITEMS];
+    int node = run->costs->op_node[op_of(run, op)];
+    return items_text(items, sc_costs_node_items(run->costs, node, run_choice(run, node, strategy), items));
+}
+
+/* A node by the name of its op, or "*TENSOR" for the fan-out of a tensor. */
+static int node_of(const struct run *run, const char *name) {
+    if (name[0] != '*') return run->costs->op_node[op_of(run, name)];
+    for (int t = 0; t < run->graph->tensor_count; t++) {
+        if (strcmp(run->graph->tensors[t].name, name + 1) == 0 && run->costs->fanout_node[t] >= 0)
+            return run->costs->fanout_node[t];
+    }
+    fail_msg("no fan-out of %s", name + 1);
+    return -1;
+}
+
+const char *run_edge_items(const struct run *run, const char *from, const char *from_strategy, const char *to,
+                           const char *to_strategy) {
+    struct sc_item items[SC_MAX_ITEMS];
+    int a = node_of(run, from), b = node_of(run, to);
+    for (int e = 0; e < run->costs->edge_count; e++) {
+        const struct sc_cost_edge *edge = &run->costs->edges[e];
+        if (edge->from != a || edge->to != b) continue;
+        int i = run_choice(run, a, from_strategy), j = run_choice(run, b, to_strategy);
+        return items_text(items, sc_costs_edge_items(run->costs, e, i, j, items));
+    }
+    fail_msg("no edge from %s to %s", from, to);
+    return "";
 }

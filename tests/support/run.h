@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The real path in a few words: a model file and a cluster, cost tables, the problem, its optimum, and what it consists of.
+ * The real path in a few words, for tests: a model file and a cluster, cost tables, the problem, its optimum, and what it consists of.
  */
-#ifndef INTRA_H
-#define INTRA_H
+#ifndef SC_TEST_RUN_H
+#define SC_TEST_RUN_H
 
 #include "import/import.h"
 #include "plan/plan.h"
 
 #define SAMPLE(name) TEST_SOURCE_DIR "/samples/models/" name
-#define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
 struct run {
     struct sc_graph *graph;
@@ -39,5 +38,15 @@ const struct sc_strategy *run_strategy(const struct run *run, const char *op);
 /* The strategy as text, "b@x f@y". Static: until the next call. */
 const char *run_text(const struct run *run, const char *op);
 struct sc_memory run_memory(const struct run *run);
+
+/* ---- single costs, as text ---- */
+
+/* The choice of a node whose strategy reads so. */
+int run_choice(const struct run *run, int node, const char *strategy);
+/* Collectives of an op's node, or of the edge between two (an op's name, or "*TENSOR" for a fan-out), in order:
+ * "PHASE CAUSE KIND AXES BYTES; …". Static: until the next call. */
+const char *run_node_items(const struct run *run, const char *op, const char *strategy);
+const char *run_edge_items(const struct run *run, const char *from, const char *from_strategy, const char *to,
+                           const char *to_strategy);
 
 #endif
