@@ -75,6 +75,25 @@ enum sc_status sc_model_dtype(struct sc_importer *im, const struct sc_json_doc *
                               enum sc_dtype *out);
 bool sc_model_define(struct sc_importer *im, const char *name, int64_t value);
 
+/* names.c: the text of a name or reference with each "{expression}" replaced by its value; lives as long as im->scratch
+ * at least. */
+enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value, const char **out);
+/* `name` inside the current group, in im->scratch; NULL when out of memory. */
+const char *sc_model_full_name(struct sc_importer *im, const char *name);
+/* Let a full name stand for a tensor (or SC_ABSENT); refuses a name that is taken. */
+enum sc_status sc_model_bind(struct sc_importer *im, const struct sc_json *at, const char *full, int64_t tensor);
+/* A reference: "name" or {"from": "name", "when": …}. `item` is the op it belongs to, for messages. *tensor is SC_ABSENT
+ * when its "when" is false. */
+enum sc_status sc_model_resolve(struct sc_importer *im, const struct sc_json *reference, const struct sc_json *item,
+                                int64_t *tensor);
+/* Value of the object's "when"; true without one. */
+enum sc_status sc_model_wanted(struct sc_importer *im, const struct sc_json *object, bool *wanted);
+
+/* group.c: expand a group; *last becomes the tensor it stands for. */
+enum sc_status sc_model_group(struct sc_importer *im, const struct sc_json *item, int *last);
+/* body.c: expand a list of items; *last becomes the tensor of the last one. */
+enum sc_status sc_model_items(struct sc_importer *im, const struct sc_json *items, int *last);
+
 /* Expand the body of the last file into im->builder and mark the outputs. */
 enum sc_status sc_model_expand(struct sc_importer *im);
 
