@@ -352,8 +352,7 @@ void sc_core_eliminate(struct sc_core *core, int node)
 
 /* ---- merging ---------------------------------------------------------------------------------------- */
 
-/* `use` is the node's from here on. */
-static void add_seg(struct sc_core *core, struct sc_core_node *x, int a, int b, double *use)
+void sc_core_add_seg(struct sc_core *core, struct sc_core_node *x, int a, int b, double *use)
 {
     if (x->seg_count == x->seg_capacity) {
         int capacity = x->seg_capacity ? 2 * x->seg_capacity : 1;
@@ -384,7 +383,7 @@ static void merge_segs(struct sc_core *core, int leader, int node, const int *ma
         }
         for (int c = 0; c < x->k; c++)
             use[c] = y->seg[s].use[map[c]];
-        add_seg(core, x, y->seg[s].a, y->seg[s].b, use);
+        sc_core_add_seg(core, x, y->seg[s].a, y->seg[s].b, use);
     }
 }
 
@@ -433,7 +432,7 @@ void sc_core_untangle(struct sc_core *core, int node)
         double *copy = sc_calloc((size_t)k, sizeof *copy);
         if (copy) {
             memcpy(copy, sum, (size_t)k * sizeof *copy);
-            add_seg(core, x, ends[i].slot, ends[i + 1].slot, copy);
+            sc_core_add_seg(core, x, ends[i].slot, ends[i + 1].slot, copy);
         } else {
             core->no_memory = true;
         }
@@ -466,7 +465,7 @@ void sc_core_follow(struct sc_core *core, int leader, int node, int edge, const 
 {
     struct sc_core_node *x = &core->node[leader], *y = &core->node[node];
     struct sc_core_side side = sc_core_look(core, edge, leader);
-    int all = core->problem->choices[leader];
+    int all = core->original[leader];
     int *follow = sc_calloc((size_t)all, sizeof *follow);
     struct sc_core_undo undo = {.node = node, .count = 1, .k = y->k, .id = y->id, .follow = follow};
     if (!follow || !sc_vec_reserve(&core->undo, core->undo.count + 1)) {
@@ -693,7 +692,7 @@ static bool build_term(struct sc_core *core, const struct sc_problem_usage *term
         return false;
     for (int c = 0; c < x->k; c++)
         use[c] = nearbyint(term->usage[c] / core->usage_unit);
-    add_seg(core, x, a, b, use);
+    sc_core_add_seg(core, x, a, b, use);
     return !core->no_memory;
 }
 
@@ -729,9 +728,12 @@ struct sc_core *sc_core_new(const struct sc_problem *problem, struct sc_cancel *
     core->cancel = cancel;
     core->n = problem->node_count;
     core->node = sc_calloc((size_t)core->n, sizeof *core->node);
-    bool ok = core->node != NULL;
-    if (ok)
+    core->original = sc_calloc((size_t)core->n, sizeof *core->original);
+    bool ok = core->node && core->original;
+    if (ok) {
+        memcpy(core->original, problem->choices, (size_t)core->n * sizeof *core->original);
         choose_unit(core);
+    }
     for (int n = 0; ok && n < core->n; n++)
         ok = build_node(core, n);
     for (int e = 0; ok && e < problem->edge_count; e++)
@@ -771,6 +773,7 @@ void sc_core_free(struct sc_core *core)
     sc_vec_free(&core->undo);
     sc_vec_free(&core->queue);
     sc_free(core->node);
+    sc_free(core->original);
     sc_free(core->room);
     sc_free(core->lambda);
     sc_free(core->scratch);

@@ -51,9 +51,10 @@ struct sc_core_undo {
 };
 
 struct sc_core {
-    const struct sc_problem *problem;
+    const struct sc_problem *problem; /* NULL: a part of another core */
     struct sc_cancel *cancel;
     int n;              /* nodes of the problem */
+    int *original;      /* choices that each had at first */
     int alive;          /* nodes that are left */
     struct sc_core_node *node;
     SC_VEC(struct sc_core_edge) edges;
@@ -79,6 +80,11 @@ struct sc_core {
 /* A core of the problem. NULL when out of memory. */
 struct sc_core *sc_core_new(const struct sc_problem *problem, struct sc_cancel *cancel);
 void sc_core_free(struct sc_core *core);
+/* A core of those nodes that are free[…], all others taking their choice of `plan` (of `core`; free NULL: all that are
+ * left are free, and plan may be NULL). Its node i is nodes[i] of `core` (the caller's array of core->n), and its
+ * "problem's choices" are indices into the choices that node has in `core` now. Its costs include those of the nodes
+ * that are not free. NULL when out of memory. */
+struct sc_core *sc_core_part(const struct sc_core *core, const bool *free, const int *plan, int *nodes);
 
 /* Edges. Rows of a view from `node` are read at at[own * own_step + other * other_step]. */
 struct sc_core_side {
@@ -105,6 +111,8 @@ void sc_core_eliminate(struct sc_core *core, int node); /* free of usage, at mos
 /* Each choice of `leader` leaves choice map[c] of `node` (-1: none): merge them. */
 void sc_core_follow(struct sc_core *core, int leader, int node, int edge, const int *map);
 
+/* In slots a … b - 1 node x uses use[choice] more; `use` is the node's from here on. */
+void sc_core_add_seg(struct sc_core *core, struct sc_core_node *x, int a, int b, double *use);
 /* Make the segments of a node disjoint and sorted. */
 void sc_core_untangle(struct sc_core *core, int node);
 /* Slots: drop those that cannot bind, renumber, take least usages into the base, merge equal neighbours. Sets

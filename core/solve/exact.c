@@ -6,7 +6,9 @@
 #include "solve/core.h"
 #include "solve/elim.h"
 #include "solve/frontier.h"
+#include "solve/local.h"
 #include "solve/price.h"
+#include "solve/search.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,6 +18,8 @@ static const double widest = 1 << 27; /* entries of all cliques together */
 struct ladder {
     struct sc_job *job;
     struct sc_core *core;
+    struct sc_core *pool; /* reduced only: for plans */
+    struct sc_neighbourhoods hood;
     int *plan, *choices; /* scratch: of the core, of the problem */
     double since;        /* start of the present rung */
 };
@@ -206,45 +210,11 @@ static enum sc_status narrow(struct ladder *l)
     return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
 }
 
-struct incumbent {
-    struct ladder *ladder;
-    struct sc_core_view *view;
-};
-
-static void take(void *user, const int *choices, double bound)
-{
-    struct incumbent *in = user;
-    (void)bound;
-    for (int i = 0; i < in->view->view.node_count; i++)
-        in->ladder->plan[in->view->nodes[i]] = choices[i];
-    offer(in->ladder, in->ladder->plan);
-}
-
-static enum sc_status search(struct ladder *l)
-{
-    struct sc_core_view v = {0};
-    struct incumbent in = {l, &v};
-    struct sc_ilp_result result = {0};
-    begin(l, "search");
-    enum sc_status status = SC_NO_MEMORY;
-    if (sc_core_view_make(l->core, &v))
-        result.choices = sc_calloc((size_t)v.view.node_count, sizeof *result.choices);
-    if (result.choices) {
-        status = sc_ilp_run(&v.view, SC_ILP_POLYTOPE, cutoff(l) - l->core->constant, l->job->options->cancel, take, &in, &result, l->job->err);
-        if (status == SC_OK && result.end != SC_ILP_STOPPED)
-            no_cheaper(l);
-    }
-    sc_free(result.choices);
-    sc_core_view_free(&v);
-    end(l);
-    return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
-}
-
 /* Prices, bounds, plans, deletions, as long as they make progress. */
-static enum sc_status price(struct ladder *l)
+static enum sc_status price(struct ladder *l, int stall)
 {
     const struct sc_core_sink sink = {offer_core, bound_core, stop_core, l};
-    const struct sc_price_options options = {.stall = 60, .plans = true};
+    const struct sc_price_options options = {.stall = stall, .plans = true};
     double best = cutoff(l);
     begin(l, "price");
     enum sc_status status = sc_core_price(l->core, &best, &sink, &options);
@@ -253,6 +223,91 @@ static enum sc_status price(struct ladder *l)
         offer(l, l->plan);
     }
     end(l);
+    return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
+}
+
+/* ---- search ------------------------------------------------------------------------------------------ */
+
+/* Plans of the pool: a core reduced without a cutoff, in which every plan that was found lives. */
+static double offer_pool(void *user, const int *plan)
+{
+    struct ladder *l = user;
+    sc_core_expand(l->pool, plan, l->choices);
+    sc_job_plan(l->job, l->choices);
+    return cutoff(l);
+}
+
+static void bound_pool(void *user, double bound)
+{
+    (void)user; /* bounds come from the priced core */
+    (void)bound;
+}
+
+/* The best plan as one of the pool, repaired where the pool lacks a choice. */
+static bool enter_pool(struct ladder *l)
+{
+    struct sc_local *local = sc_local_new(l->pool);
+    bool ok = local != NULL;
+    if (ok) {
+        sc_core_project(l->pool, l->job->solution->choices, l->hood.plan);
+        sc_local_set(local, l->hood.plan);
+        ok = sc_local_fits(local) || sc_local_repair(local);
+        memcpy(l->hood.plan, local->plan, (size_t)l->pool->n * sizeof *local->plan);
+    }
+    sc_local_free(local);
+    return ok;
+}
+
+static enum sc_status open_pool(struct ladder *l)
+{
+    l->pool = sc_core_new(l->job->problem, l->job->options->cancel);
+    l->hood.plan = sc_calloc((size_t)l->core->n + 1, sizeof *l->hood.plan);
+    l->hood.seed = l->job->options->seed;
+    if (!l->pool || !l->hood.plan)
+        return SC_NO_MEMORY;
+    sc_core_reduce(l->pool);
+    return l->pool->no_memory ? SC_NO_MEMORY : SC_OK;
+}
+
+static enum sc_status neighbourhoods(struct ladder *l, long regions)
+{
+    const struct sc_core_sink sink = {offer_pool, bound_pool, stop_core, l};
+    double best = cutoff(l);
+    begin(l, "neighbours");
+    enum sc_status status = l->pool ? SC_OK : open_pool(l);
+    if (status == SC_OK && l->job->solution->choices && enter_pool(l))
+        status = sc_core_neighbourhoods(l->pool, &l->hood, &best, &sink, regions);
+    end(l);
+    return status;
+}
+
+static enum sc_status branch(struct ladder *l, long nodes)
+{
+    const struct sc_core_sink sink = {offer_core, bound_core, stop_core, l};
+    double best = cutoff(l);
+    bool complete;
+    begin(l, "branch");
+    enum sc_status status = sc_core_branch_copy(l->core, &best, &sink, nodes, &complete);
+    if (status == SC_OK && complete)
+        no_cheaper(l);
+    end(l);
+    return status;
+}
+
+/* Proof and plans in turns, each time with twice the work, until the plan is proven or the job is told to stop. */
+static enum sc_status search(struct ladder *l)
+{
+    enum sc_status status = SC_OK;
+    long nodes = 64, regions = 128;
+    while (status == SC_OK && !settled(l)) {
+        status = branch(l, nodes);
+        if (status == SC_OK && !settled(l))
+            status = neighbourhoods(l, regions);
+        if (status == SC_OK && !settled(l))
+            status = price(l, 20);
+        nodes *= 2;
+        regions *= 2;
+    }
     return status == SC_NO_MEMORY ? sc_job_no_memory(l->job) : status;
 }
 
@@ -266,7 +321,7 @@ static enum sc_status climb(struct ladder *l)
     if (status == SC_OK && !settled(l))
         status = narrow(l);
     if (status == SC_OK && !settled(l))
-        status = price(l);
+        status = price(l, 60);
     if (status == SC_OK && !settled(l))
         status = search(l);
     if (status != SC_OK)
@@ -287,6 +342,8 @@ enum sc_status sc_solve_exact(struct sc_job *job)
     l.choices = sc_calloc(n, sizeof *l.choices);
     enum sc_status status = l.core && l.plan && l.choices ? climb(&l) : sc_job_no_memory(job);
     sc_core_free(l.core);
+    sc_core_free(l.pool);
+    sc_free(l.hood.plan);
     sc_free(l.plan);
     sc_free(l.choices);
     return status;
