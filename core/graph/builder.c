@@ -11,7 +11,8 @@
 enum { MAX_NAME = 200, MAX_RULE = 1000 /* bytes */ };
 static const int64_t max_elements = (int64_t)1 << 53;
 
-struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source) {
+struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source)
+{
     struct sc_graph_builder *b = sc_alloc(sizeof *b);
     if (!b)
         return NULL;
@@ -28,7 +29,8 @@ struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *sour
     return b;
 }
 
-void sc_graph_builder_free(struct sc_graph_builder *b) {
+void sc_graph_builder_free(struct sc_graph_builder *b)
+{
     if (!b)
         return;
     sc_arena_free(b->arena);
@@ -47,9 +49,13 @@ void sc_graph_builder_free(struct sc_graph_builder *b) {
     sc_free(b);
 }
 
-static enum sc_status out_of_memory(struct sc_error *err) { return sc_fail(err, SC_NO_MEMORY, "out of memory"); }
+static enum sc_status out_of_memory(struct sc_error *err)
+{
+    return sc_fail(err, SC_NO_MEMORY, "out of memory");
+}
 
-static bool has(const struct sc_map *map, const char *name) {
+static bool has(const struct sc_map *map, const char *name)
+{
     int64_t index;
     return sc_map_get_text(map, name, &index);
 }
@@ -57,25 +63,29 @@ static bool has(const struct sc_map *map, const char *name) {
 /* ---- small things ---------------------------------------------------------------------------------- */
 
 void sc_graph_describe(struct sc_graph_builder *b, int64_t batch, int64_t microbatches, int64_t sequence,
-                       enum sc_mode mode) {
+                       enum sc_mode mode)
+{
     b->batch = batch;
     b->microbatches = microbatches;
     b->sequence = sequence;
     b->mode = mode;
 }
 
-enum sc_status sc_graph_set_value(struct sc_graph_builder *b, const char *name, int64_t value) {
+enum sc_status sc_graph_set_value(struct sc_graph_builder *b, const char *name, int64_t value)
+{
     const char *copy = sc_arena_strdup(b->arena, name);
     if (!copy || !sc_vec_push(&b->set_names, copy) || !sc_vec_push(&b->set_values, value))
         return SC_NO_MEMORY;
     return SC_OK;
 }
 
-const struct sc_tensor *sc_graph_peek(const struct sc_graph_builder *b, int tensor) {
+const struct sc_tensor *sc_graph_peek(const struct sc_graph_builder *b, int tensor)
+{
     return tensor >= 0 && (size_t)tensor < b->tensors.count ? &b->tensors.data[tensor].tensor : NULL;
 }
 
-enum sc_status sc_graph_mark_output(struct sc_graph_builder *b, int tensor, struct sc_error *err) {
+enum sc_status sc_graph_mark_output(struct sc_graph_builder *b, int tensor, struct sc_error *err)
+{
     if (!sc_graph_peek(b, tensor))
         return sc_fail(err, SC_INPUT, "output %d: there is no such tensor", tensor);
     b->outputs += !b->tensors.data[tensor].tensor.output;
@@ -84,7 +94,8 @@ enum sc_status sc_graph_mark_output(struct sc_graph_builder *b, int tensor, stru
 }
 
 /* Names are shown, matched by globs and written to files: printable, without spaces. */
-static enum sc_status check_name(const char *what, const char *name, struct sc_error *err) {
+static enum sc_status check_name(const char *what, const char *name, struct sc_error *err)
+{
     if (!name || !*name)
         return sc_fail(err, SC_INPUT, "the name of %s is empty", what);
     if (strlen(name) > MAX_NAME)
@@ -95,7 +106,8 @@ static enum sc_status check_name(const char *what, const char *name, struct sc_e
     return SC_OK;
 }
 
-enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name, struct sc_error *err) {
+enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name, struct sc_error *err)
+{
     enum sc_status status = check_name("a layer", name, err);
     if (status != SC_OK)
         return status;
@@ -108,7 +120,8 @@ enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name
     return SC_OK;
 }
 
-const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b, const struct sc_rule *rule) {
+const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b, const struct sc_rule *rule)
+{
     struct sc_str key = {0};
     sc_str_add(&key, rule->text);
     for (int i = 0; i < rule->factor_count; i++)
@@ -129,7 +142,8 @@ const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b, const str
 
 /* ---- checking a spec -------------------------------------------------------------------------------- */
 
-static const struct sc_kind *find_kind(const char *name, struct sc_error *err) {
+static const struct sc_kind *find_kind(const char *name, struct sc_error *err)
+{
     const struct sc_kind *kind = sc_kind_find(name);
     if (kind)
         return kind;
@@ -146,7 +160,8 @@ static const struct sc_kind *find_kind(const char *name, struct sc_error *err) {
 }
 
 static enum sc_status check_operands(const struct sc_graph_builder *b, const struct sc_op_spec *spec,
-                                     const struct sc_kind *kind, struct sc_error *err) {
+                                     const struct sc_kind *kind, struct sc_error *err)
+{
     int least, most;
     sc_kind_arity(kind, &least, &most);
     if (spec->operand_count < least || spec->operand_count > most) {
@@ -162,7 +177,8 @@ static enum sc_status check_operands(const struct sc_graph_builder *b, const str
     return SC_OK;
 }
 
-static enum sc_status check_attributes(const struct sc_op_spec *spec, const struct sc_kind *kind, struct sc_error *err) {
+static enum sc_status check_attributes(const struct sc_op_spec *spec, const struct sc_kind *kind, struct sc_error *err)
+{
     size_t known = 0;
     while (kind->attributes && kind->attributes[known])
         known++;
@@ -174,8 +190,10 @@ static enum sc_status check_attributes(const struct sc_op_spec *spec, const stru
         if (k == known) {
             const char *near = sc_nearest(name, kind->attributes, known);
             return sc_fail(err, SC_INPUT, "%s has no attribute \"%.60s\"%s%s%s", kind->name, name,
-                           near ? "; did you mean \"" : known ? "" : "; it has none", near ? near : "",
-                           near ? "\"?" : "");
+                           near    ? "; did you mean \""
+                           : known ? ""
+                                   : "; it has none",
+                           near ? near : "", near ? "\"?" : "");
         }
     }
     return SC_OK;
@@ -184,7 +202,8 @@ static enum sc_status check_attributes(const struct sc_op_spec *spec, const stru
 /* ---- sources: input, parameter, cache ---------------------------------------------------------------- */
 
 /* "b s h" to one name a dimension. */
-static enum sc_status read_dim_names(const char *text, struct sc_shape *shape, struct sc_error *err) {
+static enum sc_status read_dim_names(const char *text, struct sc_shape *shape, struct sc_error *err)
+{
     int count = 0;
     if (strncmp(text, "->", 2) == 0)
         text += 2;
@@ -210,7 +229,8 @@ static enum sc_status read_dim_names(const char *text, struct sc_shape *shape, s
     return SC_OK;
 }
 
-static enum sc_status infer_source(const struct sc_op_spec *spec, struct sc_shape *shape, struct sc_error *err) {
+static enum sc_status infer_source(const struct sc_op_spec *spec, struct sc_shape *shape, struct sc_error *err)
+{
     if (spec->rank < 0 || spec->rank > SC_MAX_RANK)
         return sc_fail(err, SC_INPUT, "a shape of %d dimensions; the most is %d", spec->rank, SC_MAX_RANK);
     shape->rank = spec->rank;
@@ -221,7 +241,8 @@ static enum sc_status infer_source(const struct sc_op_spec *spec, struct sc_shap
 
 /* ---- ordinary ops ------------------------------------------------------------------------------------ */
 
-static void read_operands(const struct sc_graph_builder *b, const struct sc_op_spec *spec, struct sc_shape *out) {
+static void read_operands(const struct sc_graph_builder *b, const struct sc_op_spec *spec, struct sc_shape *out)
+{
     for (int k = 0; k < spec->operand_count; k++) {
         const struct sc_building_tensor *t = &b->tensors.data[spec->operands[k]];
         out[k].rank = t->tensor.rank;
@@ -232,7 +253,8 @@ static void read_operands(const struct sc_graph_builder *b, const struct sc_op_s
 }
 
 /* The first reader names the dimensions of a source that nobody named. */
-static void name_sources(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_rule *rule) {
+static void name_sources(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_rule *rule)
+{
     for (int k = 0; k < spec->operand_count; k++) {
         struct sc_building_tensor *t = &b->tensors.data[spec->operands[k]];
         if (sc_kind_source(b->ops.data[t->tensor.op].kind) == SC_SOURCE_NONE)
@@ -249,7 +271,8 @@ static void name_sources(struct sc_graph_builder *b, const struct sc_op_spec *sp
 }
 
 /* The widest of the float operands; of the first operand when there is none. */
-static enum sc_dtype infer_dtype(const struct sc_binding *b) {
+static enum sc_dtype infer_dtype(const struct sc_binding *b)
+{
     enum sc_dtype best = b->operands[0].dtype;
     for (int k = 1; k < b->operand_count; k++)
         if (sc_dtype_is_float(b->operands[k].dtype) && (!sc_dtype_is_float(best) || b->operands[k].dtype > best))
@@ -257,13 +280,17 @@ static enum sc_dtype infer_dtype(const struct sc_binding *b) {
     return best;
 }
 
-static void set_dtypes(const struct sc_kind *kind, const struct sc_making *making, struct sc_binding *b) {
+static void set_dtypes(const struct sc_kind *kind, const struct sc_making *making, struct sc_binding *b)
+{
     enum sc_dtype own = sc_kind_dtype(kind);
     for (int i = 0; i < b->rule.result_count; i++)
-        b->results[i].dtype = i < making->result_count ? making->dtype[i] : own != SC_DTYPE_COUNT ? own : infer_dtype(b);
+        b->results[i].dtype = i < making->result_count ? making->dtype[i]
+                              : own != SC_DTYPE_COUNT  ? own
+                                                       : infer_dtype(b);
 }
 
-static enum sc_status take_sizes(const struct sc_op_spec *spec, struct sc_binding *b, struct sc_error *err) {
+static enum sc_status take_sizes(const struct sc_op_spec *spec, struct sc_binding *b, struct sc_error *err)
+{
     for (int i = 0; i < spec->size_count; i++) {
         const struct sc_attribute *size = &spec->sizes[i];
         if (i == SC_MAX_FACTORS || size->count != 1)
@@ -280,7 +307,8 @@ static enum sc_status take_sizes(const struct sc_op_spec *spec, struct sc_bindin
 
 /* Rule, results and FLOPs a point of an op that is not a source. */
 static enum sc_status infer_op(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
-                               struct sc_binding *binding, double *flops, struct sc_error *err) {
+                               struct sc_binding *binding, double *flops, struct sc_error *err)
+{
     struct sc_shape operands[SC_MAX_PORTS];
     struct sc_str text = {0};
     struct sc_making making = {.spec = spec, .binding = binding, .text = &text, .flops = kind->flops, .err = err};
@@ -319,7 +347,8 @@ static enum sc_status infer_op(struct sc_graph_builder *b, const struct sc_op_sp
 
 /* ---- adding ------------------------------------------------------------------------------------------ */
 
-static enum sc_status check_shape(const struct sc_shape *shape, struct sc_error *err) {
+static enum sc_status check_shape(const struct sc_shape *shape, struct sc_error *err)
+{
     int64_t elements = 1;
     for (int d = 0; d < shape->rank; d++) {
         if (shape->size[d] < 1)
@@ -332,7 +361,8 @@ static enum sc_status check_shape(const struct sc_shape *shape, struct sc_error 
 
 /* Result `port` of the op that is being stored. */
 static enum sc_status add_tensor(struct sc_graph_builder *b, const struct sc_op_spec *spec, const char *name,
-                                 const struct sc_shape *shape, int port, bool gradient, struct sc_error *err) {
+                                 const struct sc_shape *shape, int port, bool gradient, struct sc_error *err)
+{
     enum sc_dtype dtype = spec->dtype ? spec->dtype[port] : shape->dtype;
     bool own = strcmp(name, spec->name) == 0; /* the op's name, which is known to be good and new */
     enum sc_status status = own ? SC_OK : check_name("a tensor", name, err);
@@ -354,13 +384,15 @@ static enum sc_status add_tensor(struct sc_graph_builder *b, const struct sc_op_
     return SC_OK;
 }
 
-static const char *result_name(struct sc_graph_builder *b, const struct sc_op_spec *spec, int count, int i) {
+static const char *result_name(struct sc_graph_builder *b, const struct sc_op_spec *spec, int count, int i)
+{
     if (spec->result_names)
         return spec->result_names[i];
     return count == 1 ? spec->name : sc_arena_printf(b->arena, "%s:%d", spec->name, i);
 }
 
-static double loop_points(const struct sc_rule *rule) {
+static double loop_points(const struct sc_rule *rule)
+{
     double points = 1;
     for (int i = 0; i < rule->factor_count; i++)
         points *= (double)rule->factor[i].size;
@@ -369,7 +401,8 @@ static double loop_points(const struct sc_rule *rule) {
 
 /* Store an inferred op and its results. */
 static enum sc_status store(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
-                            const struct sc_inferred *inferred, int *first_result, struct sc_error *err) {
+                            const struct sc_inferred *inferred, int *first_result, struct sc_error *err)
+{
     int first = (int)b->tensors.count, result_count = inferred->result_count;
     bool gradient = sc_kind_source(kind) == SC_SOURCE_PARAMETER;
     for (int k = 0; k < spec->operand_count; k++)
@@ -391,7 +424,8 @@ static enum sc_status store(struct sc_graph_builder *b, const struct sc_op_spec 
         name_sources(b, spec, op.rule);
     for (int i = 0; i < result_count; i++) {
         const char *name = result_name(b, spec, result_count, i);
-        enum sc_status status = name ? add_tensor(b, spec, name, &inferred->results[i], i, gradient, err) : SC_NO_MEMORY;
+        enum sc_status status =
+            name ? add_tensor(b, spec, name, &inferred->results[i], i, gradient, err) : SC_NO_MEMORY;
         if (status != SC_OK)
             return name ? status : out_of_memory(err);
         results[i] = first + i;
@@ -405,7 +439,8 @@ static enum sc_status store(struct sc_graph_builder *b, const struct sc_op_spec 
 
 /* Infer a new kind of op and remember it under `key`. */
 static enum sc_status infer(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
-                            const struct sc_str *key, struct sc_inferred *out, struct sc_error *err) {
+                            const struct sc_str *key, struct sc_inferred *out, struct sc_error *err)
+{
     struct sc_binding binding;
     memset(&binding, 0, sizeof binding);
     enum sc_status status = infer_op(b, spec, kind, &binding, &out->flops, err);
@@ -420,8 +455,7 @@ static enum sc_status infer(struct sc_graph_builder *b, const struct sc_op_spec 
     if (status != SC_OK)
         return status;
     out->rule = sc_graph_intern_rule(b, &binding.rule);
-    out->results =
-        sc_arena_copy(b->arena, binding.results, (size_t)out->result_count * sizeof binding.results[0]);
+    out->results = sc_arena_copy(b->arena, binding.results, (size_t)out->result_count * sizeof binding.results[0]);
     if (!out->rule || !out->results || key->failed ||
         !sc_map_put(&b->inferred_ids, sc_str_text(key), key->length, (int64_t)b->inferred.count) ||
         !sc_vec_push(&b->inferred, *out))
@@ -429,11 +463,15 @@ static enum sc_status infer(struct sc_graph_builder *b, const struct sc_op_spec 
     return SC_OK;
 }
 
-static void add_bytes(struct sc_str *key, const void *data, size_t size) { sc_str_addn(key, data, size); }
+static void add_bytes(struct sc_str *key, const void *data, size_t size)
+{
+    sc_str_addn(key, data, size);
+}
 
 /* Everything that inference depends on, as bytes. Texts end in their NUL, lists begin with their count. */
 static void describe_question(const struct sc_graph_builder *b, const struct sc_op_spec *spec,
-                              const struct sc_kind *kind, struct sc_str *key) {
+                              const struct sc_kind *kind, struct sc_str *key)
+{
     const struct sc_attribute *lists[2] = {spec->attributes, spec->sizes};
     int counts[4] = {spec->operand_count, spec->attribute_count, spec->size_count, spec->rule != NULL};
     add_bytes(key, &kind, sizeof kind);
@@ -458,7 +496,8 @@ static void describe_question(const struct sc_graph_builder *b, const struct sc_
 
 /* What is known of the op: remembered, or inferred now. */
 static enum sc_status look_up(struct sc_graph_builder *b, const struct sc_op_spec *spec, const struct sc_kind *kind,
-                              struct sc_inferred *out, struct sc_error *err) {
+                              struct sc_inferred *out, struct sc_error *err)
+{
     struct sc_str key = {0};
     int64_t id;
     enum sc_status status = SC_OK;
@@ -472,7 +511,8 @@ static enum sc_status look_up(struct sc_graph_builder *b, const struct sc_op_spe
 }
 
 enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_spec *spec, int *first_result,
-                               struct sc_error *err) {
+                               struct sc_error *err)
+{
     enum sc_status status = check_name("an op", spec->name, err);
     if (status != SC_OK)
         return status;

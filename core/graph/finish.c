@@ -16,12 +16,16 @@ struct box {
     atomic_int references;
 };
 
-static enum sc_status out_of_memory(struct sc_error *err) { return sc_fail(err, SC_NO_MEMORY, "out of memory"); }
+static enum sc_status out_of_memory(struct sc_error *err)
+{
+    return sc_fail(err, SC_NO_MEMORY, "out of memory");
+}
 
 /* ---- readers ---------------------------------------------------------------------------------------- */
 
 /* Lay all uses into one array: count, then place. */
-static bool collect_uses(struct sc_graph_builder *b) {
+static bool collect_uses(struct sc_graph_builder *b)
+{
     size_t total = 0;
     for (size_t i = 0; i < b->ops.count; i++)
         for (int k = 0; k < b->ops.data[i].operand_count; k++, total++)
@@ -42,7 +46,8 @@ static bool collect_uses(struct sc_graph_builder *b) {
     return true;
 }
 
-int sc_graph_find_dead(const struct sc_graph_builder *b) {
+int sc_graph_find_dead(const struct sc_graph_builder *b)
+{
     bool *read = sc_calloc(b->tensors.count + 1, sizeof *read);
     int dead = -1;
     for (size_t i = b->ops.count; read && i-- > 0;) {
@@ -59,7 +64,8 @@ int sc_graph_find_dead(const struct sc_graph_builder *b) {
     return dead;
 }
 
-static enum sc_status check_reach(const struct sc_graph_builder *b, struct sc_error *err) {
+static enum sc_status check_reach(const struct sc_graph_builder *b, struct sc_error *err)
+{
     if (b->ops.count == 0)
         return sc_fail(err, SC_INPUT, "the model has no ops");
     if (b->outputs == 0)
@@ -74,7 +80,8 @@ static enum sc_status check_reach(const struct sc_graph_builder *b, struct sc_er
     return SC_OK;
 }
 
-static void size_layers(struct sc_graph_builder *b) {
+static void size_layers(struct sc_graph_builder *b)
+{
     for (size_t l = 0; l < b->layers.count; l++) {
         size_t end = l + 1 < b->layers.count ? (size_t)b->layers.data[l + 1].first_op : b->ops.count;
         b->layers.data[l].op_count = (int)end - b->layers.data[l].first_op;
@@ -84,7 +91,8 @@ static void size_layers(struct sc_graph_builder *b) {
 /* ---- rules of sources ------------------------------------------------------------------------------- */
 
 /* "-> b s h", a factor a dimension, with the names that the first reader gave. */
-static const struct sc_rule *source_rule(struct sc_graph_builder *b, const struct sc_building_tensor *t) {
+static const struct sc_rule *source_rule(struct sc_graph_builder *b, const struct sc_building_tensor *t)
+{
     struct sc_rule rule;
     struct sc_str text = {0};
     memset(&rule, 0, sizeof rule);
@@ -114,7 +122,8 @@ static const struct sc_rule *source_rule(struct sc_graph_builder *b, const struc
     return rule.text ? sc_graph_intern_rule(b, &rule) : NULL;
 }
 
-static bool rule_sources(struct sc_graph_builder *b) {
+static bool rule_sources(struct sc_graph_builder *b)
+{
     for (size_t i = 0; i < b->ops.count; i++)
         if (!b->ops.data[i].rule) {
             b->ops.data[i].rule = source_rule(b, &b->tensors.data[b->ops.data[i].results[0]]);
@@ -126,9 +135,13 @@ static bool rule_sources(struct sc_graph_builder *b) {
 
 /* ---- classes ---------------------------------------------------------------------------------------- */
 
-static void add_number(struct sc_str *key, int64_t value) { sc_str_addn(key, (const char *)&value, sizeof value); }
+static void add_number(struct sc_str *key, int64_t value)
+{
+    sc_str_addn(key, (const char *)&value, sizeof value);
+}
 
-static void add_tensor_key(struct sc_str *key, const struct sc_graph_builder *b, int tensor) {
+static void add_tensor_key(struct sc_str *key, const struct sc_graph_builder *b, int tensor)
+{
     const struct sc_tensor *t = &b->tensors.data[tensor].tensor;
     add_number(key, t->dtype | t->rank << 8 | t->gradient << 16 | (int64_t)t->output << 17 |
                         (int64_t)sc_kind_source(b->ops.data[t->op].kind) << 18);
@@ -138,7 +151,8 @@ static void add_tensor_key(struct sc_str *key, const struct sc_graph_builder *b,
 
 /* Equal keys are equal classes: everything that strategies and costs of one op can depend on. Rules are interned, so
  * their place in the arena says which one it is; the place itself never shows in a result. */
-static bool classify(struct sc_graph_builder *b, int *count) {
+static bool classify(struct sc_graph_builder *b, int *count)
+{
     struct sc_map classes = {0};
     struct sc_str key = {0};
     bool good = true;
@@ -166,7 +180,8 @@ static bool classify(struct sc_graph_builder *b, int *count) {
 
 /* ---- sums and hash ---------------------------------------------------------------------------------- */
 
-static enum sc_status sum_up(const struct sc_graph_builder *b, struct sc_graph *graph, struct sc_error *err) {
+static enum sc_status sum_up(const struct sc_graph_builder *b, struct sc_graph *graph, struct sc_error *err)
+{
     for (size_t i = 0; i < b->ops.count; i++) {
         const struct sc_op *op = &b->ops.data[i];
         graph->flops += op->flops;
@@ -178,7 +193,8 @@ static enum sc_status sum_up(const struct sc_graph_builder *b, struct sc_graph *
     return SC_OK;
 }
 
-static uint64_t hash_graph(const struct sc_graph *graph) {
+static uint64_t hash_graph(const struct sc_graph *graph)
+{
     uint64_t h = sc_hash_text(0, graph->name);
     h = sc_hash_u64(h, (uint64_t)graph->batch);
     h = sc_hash_u64(h, (uint64_t)graph->microbatches);
@@ -207,11 +223,13 @@ static uint64_t hash_graph(const struct sc_graph *graph) {
 
 /* ---- building --------------------------------------------------------------------------------------- */
 
-static void *keep(struct sc_arena *arena, const void *data, size_t count, size_t size) {
+static void *keep(struct sc_arena *arena, const void *data, size_t count, size_t size)
+{
     return count ? sc_arena_copy(arena, data, count * size) : sc_arena_alloc(arena, 1);
 }
 
-static bool fill_box(struct sc_graph_builder *b, struct box *box) {
+static bool fill_box(struct sc_graph_builder *b, struct box *box)
+{
     struct sc_graph *g = &box->graph;
     g->name = b->name;
     g->source = b->source;
@@ -235,7 +253,8 @@ static bool fill_box(struct sc_graph_builder *b, struct box *box) {
 }
 
 /* Everything that can fail, in an arena that is still the builder's. */
-static enum sc_status finish(struct sc_graph_builder *b, struct box *box, struct sc_error *err) {
+static enum sc_status finish(struct sc_graph_builder *b, struct box *box, struct sc_error *err)
+{
     if (!collect_uses(b))
         return out_of_memory(err);
     size_layers(b);
@@ -253,7 +272,8 @@ static enum sc_status finish(struct sc_graph_builder *b, struct box *box, struct
     return status == SC_OK ? SC_OK : out_of_memory(err);
 }
 
-enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out, struct sc_error *err) {
+enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out, struct sc_error *err)
+{
     struct box *box = sc_alloc(sizeof *box);
     *out = NULL;
     if (!box)
@@ -273,13 +293,15 @@ enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out,
     return SC_OK;
 }
 
-struct sc_graph *sc_graph_share(const struct sc_graph *graph) {
+struct sc_graph *sc_graph_share(const struct sc_graph *graph)
+{
     struct box *box = (struct box *)(uintptr_t)graph;
     atomic_fetch_add(&box->references, 1);
     return &box->graph;
 }
 
-void sc_graph_free(struct sc_graph *graph) {
+void sc_graph_free(struct sc_graph *graph)
+{
     struct box *box = (struct box *)graph;
     if (!box || atomic_fetch_sub(&box->references, 1) != 1)
         return;
@@ -290,24 +312,28 @@ void sc_graph_free(struct sc_graph *graph) {
 
 /* ---- reading ---------------------------------------------------------------------------------------- */
 
-int sc_graph_find_op(const struct sc_graph *graph, const char *name) {
+int sc_graph_find_op(const struct sc_graph *graph, const char *name)
+{
     const struct box *box = (const struct box *)graph;
     int64_t index;
     return sc_map_get_text(&box->op_names, name, &index) ? (int)index : -1;
 }
 
-int64_t sc_tensor_elements(const struct sc_tensor *tensor) {
+int64_t sc_tensor_elements(const struct sc_tensor *tensor)
+{
     int64_t elements = 1; /* cannot overflow: checked when the tensor was made */
     for (int d = 0; d < tensor->rank; d++)
         elements *= tensor->size[d];
     return elements;
 }
 
-double sc_tensor_bytes(const struct sc_tensor *tensor) {
+double sc_tensor_bytes(const struct sc_tensor *tensor)
+{
     return (double)sc_tensor_elements(tensor) * sc_dtype_bytes(tensor->dtype);
 }
 
-const struct sc_walk *sc_tensor_walk(const struct sc_graph *graph, int tensor, const struct sc_rule **rule) {
+const struct sc_walk *sc_tensor_walk(const struct sc_graph *graph, int tensor, const struct sc_rule **rule)
+{
     const struct sc_tensor *t = &graph->tensors[tensor];
     const struct sc_rule *producer = graph->ops[t->op].rule;
     if (rule)

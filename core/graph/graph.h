@@ -10,17 +10,24 @@
 #include "base/base.h"
 
 enum {
-    SC_MAX_RANK = 8,      /* dimensions of a tensor */
-    SC_MAX_FACTORS = 14,  /* loops of an op */
-    SC_MAX_PORTS = 16,    /* operands, or results, of an op */
-    SC_MAX_PRODUCT = 4,   /* factors in one dimension */
-    SC_MAX_OPS = 100000   /* ops of a graph; more are refused with SC_LIMIT */
+    SC_MAX_RANK = 8,     /* dimensions of a tensor */
+    SC_MAX_FACTORS = 14, /* loops of an op */
+    SC_MAX_PORTS = 16,   /* operands, or results, of an op */
+    SC_MAX_PRODUCT = 4,  /* factors in one dimension */
+    SC_MAX_OPS = 100000  /* ops of a graph; more are refused with SC_LIMIT */
 };
 
 /* X(id, name, bytes) */
 #define SC_DTYPE_MAP(X)                                                                                                \
-    X(BOOL, "bool", 1) X(INT8, "int8", 1) X(INT32, "int32", 4) X(INT64, "int64", 8) X(FP8, "fp8", 1)                   \
-    X(FP16, "fp16", 2) X(BF16, "bf16", 2) X(FP32, "fp32", 4) X(FP64, "fp64", 8)
+    X(BOOL, "bool", 1)                                                                                                 \
+    X(INT8, "int8", 1)                                                                                                 \
+    X(INT32, "int32", 4)                                                                                               \
+    X(INT64, "int64", 8)                                                                                               \
+    X(FP8, "fp8", 1)                                                                                                   \
+    X(FP16, "fp16", 2)                                                                                                 \
+    X(BF16, "bf16", 2)                                                                                                 \
+    X(FP32, "fp32", 4)                                                                                                 \
+    X(FP64, "fp64", 8)
 enum sc_dtype {
 #define X(id, name, bytes) SC_DTYPE_##id,
     SC_DTYPE_MAP(X)
@@ -99,26 +106,26 @@ struct sc_rule {
 enum sc_unit { SC_UNIT_NONE, SC_UNIT_VECTOR, SC_UNIT_MATRIX };
 
 struct sc_kind {
-    const char *name;    /* "matmul"; in model files, --json, `list kinds` */
-    const char *rule;    /* default rule text; NULL: made from the attributes, or required in the file */
-    const char *help;    /* one line for `list kinds` */
+    const char *name; /* "matmul"; in model files, --json, `list kinds` */
+    const char *rule; /* default rule text; NULL: made from the attributes, or required in the file */
+    const char *help; /* one line for `list kinds` */
     enum sc_unit unit;
-    double flops;        /* forward FLOPs a point of the loop nest (sc_op.flops has the sum, own rules included) */
-    double backward;     /* backward FLOPs over forward FLOPs when every float operand wants its gradient */
-    uint32_t saves;      /* bit k: operand k is saved for backward; bit 16: the first result is */
-    double mask_bytes;   /* bytes saved beside, an element of the result (dropout's mask 1; else 0) */
-    uint32_t sparse;     /* bit k: of operand k only as many elements are touched as the first result has (a table
-                            that is looked up; its gradient is a scatter of as many) */
-    bool view;           /* moves no bytes: the result is the operand's memory seen otherwise */
+    double flops;      /* forward FLOPs a point of the loop nest (sc_op.flops has the sum, own rules included) */
+    double backward;   /* backward FLOPs over forward FLOPs when every float operand wants its gradient */
+    uint32_t saves;    /* bit k: operand k is saved for backward; bit 16: the first result is */
+    double mask_bytes; /* bytes saved beside, an element of the result (dropout's mask 1; else 0) */
+    uint32_t sparse;   /* bit k: of operand k only as many elements are touched as the first result has (a table
+                          that is looked up; its gradient is a scatter of as many) */
+    bool view;         /* moves no bytes: the result is the operand's memory seen otherwise */
     const char *const *attributes; /* names of the attributes it takes, NULL-terminated; NULL: none */
 };
 const struct sc_kind *sc_kind_find(const char *name); /* NULL when unknown */
 const struct sc_kind *sc_kind_at(size_t index);       /* NULL past the end: for listing */
 /* The kinds that have no operands; nodes of their own in the problem. A cache holds keys and values of earlier tokens
  * (decode); it is memory that stays, like a parameter, without gradient or optimizer state. */
-#define SC_KIND_INPUT "input"
+#define SC_KIND_INPUT     "input"
 #define SC_KIND_PARAMETER "parameter"
-#define SC_KIND_CACHE "cache"
+#define SC_KIND_CACHE     "cache"
 enum sc_source { SC_SOURCE_NONE, SC_SOURCE_INPUT, SC_SOURCE_PARAMETER, SC_SOURCE_CACHE };
 enum sc_source sc_kind_source(const struct sc_kind *kind); /* NONE: an ordinary op */
 
@@ -133,22 +140,22 @@ struct sc_tensor {
     enum sc_dtype dtype;
     int rank;
     int64_t size[SC_MAX_RANK];
-    int op, port;      /* producer and which of its results */
+    int op, port; /* producer and which of its results */
     int use_count;
     const struct sc_use *uses; /* in order of reading ops */
-    bool output;       /* of the model */
-    bool gradient;     /* has a gradient in training: float, and depends on a parameter */
+    bool output;               /* of the model */
+    bool gradient;             /* has a gradient in training: float, and depends on a parameter */
 };
 
 struct sc_op {
-    const char *name;  /* "layer.3.mlp.fc1"; unique */
+    const char *name; /* "layer.3.mlp.fc1"; unique */
     const struct sc_kind *kind;
     const struct sc_rule *rule; /* shared between equal ops */
-    int layer;         /* index into layers */
+    int layer;                  /* index into layers */
     int operand_count, result_count;
     const int *operands, *results; /* tensors */
-    double flops;      /* forward, whole tensor, all devices together */
-    int klass;         /* ops of one class agree in kind, rule, sizes, dtypes and gradients: same strategies and costs */
+    double flops;                  /* forward, whole tensor, all devices together */
+    int klass; /* ops of one class agree in kind, rule, sizes, dtypes and gradients: same strategies and costs */
 };
 
 /* A run of ops, consecutive in ops[]; what pipeline stages are made of. */
@@ -172,12 +179,12 @@ struct sc_graph {
     const struct sc_tensor *tensors;
     const struct sc_layer *layers;
     const struct sc_repeat *repeats;
-    int64_t parameters;        /* numbers in parameters */
-    double flops;              /* forward, one microbatch */
-    int64_t batch, sequence;   /* of one microbatch, 0 when the model has none; for reports */
-    int64_t microbatches;      /* an iteration has batch × microbatches samples */
-    enum sc_mode mode;         /* what the graph was built for */
-    uint64_t hash;             /* of the content */
+    int64_t parameters;      /* numbers in parameters */
+    double flops;            /* forward, one microbatch */
+    int64_t batch, sequence; /* of one microbatch, 0 when the model has none; for reports */
+    int64_t microbatches;    /* an iteration has batch × microbatches samples */
+    enum sc_mode mode;       /* what the graph was built for */
+    uint64_t hash;           /* of the content */
     /* Parameters of the model file as bound ("hidden" = 2560 …), for reports. */
     int set_count;
     const char *const *set_names;
@@ -185,7 +192,7 @@ struct sc_graph {
 };
 
 struct sc_graph *sc_graph_share(const struct sc_graph *graph);
-void sc_graph_free(struct sc_graph *graph); /* drops a reference */
+void sc_graph_free(struct sc_graph *graph);                           /* drops a reference */
 int sc_graph_find_op(const struct sc_graph *graph, const char *name); /* -1 when absent */
 int64_t sc_tensor_elements(const struct sc_tensor *tensor);
 double sc_tensor_bytes(const struct sc_tensor *tensor);
@@ -203,21 +210,21 @@ struct sc_attribute {
 };
 struct sc_op_spec {
     const char *name, *kind;
-    const char *rule;           /* own rule, or NULL; of an input, parameter or cache: names of its dimensions, "b s" */
+    const char *rule; /* own rule, or NULL; of an input, parameter or cache: names of its dimensions, "b s" */
     int operand_count;
-    const int *operands;        /* tensors that exist already */
+    const int *operands; /* tensors that exist already */
     int attribute_count;
     const struct sc_attribute *attributes;
-    int size_count;             /* sizes of factors that no operand tells: name, value */
+    int size_count; /* sizes of factors that no operand tells: name, value */
     const struct sc_attribute *sizes;
     const enum sc_dtype *dtype; /* of results; NULL: inferred from the operands */
     int rank;                   /* input, parameter: their shape */
     const int64_t *shape;
     const char *const *result_names; /* NULL: "NAME" for one result, "NAME:0", "NAME:1" … */
-    double flops;               /* own FLOPs a point of the loop nest; 0 or NAN: the kind's */
+    double flops;                    /* own FLOPs a point of the loop nest; 0 or NAN: the kind's */
 };
 struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source); /* NULL when out of memory */
-void sc_graph_builder_free(struct sc_graph_builder *builder); /* NULL is allowed */
+void sc_graph_builder_free(struct sc_graph_builder *builder);                        /* NULL is allowed */
 /* Layers are begun; ops added since belong to the layer. An op before the first layer begins layer "model". */
 enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name, struct sc_error *err);
 enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_spec *spec, int *first_result,

@@ -17,11 +17,21 @@ static const int dtype_bytes[] = {
 #undef X
 };
 
-const char *sc_dtype_name(enum sc_dtype dtype) { return dtype_names[dtype]; }
-int sc_dtype_bytes(enum sc_dtype dtype) { return dtype_bytes[dtype]; }
-bool sc_dtype_is_float(enum sc_dtype dtype) { return dtype >= SC_DTYPE_FP8; }
+const char *sc_dtype_name(enum sc_dtype dtype)
+{
+    return dtype_names[dtype];
+}
+int sc_dtype_bytes(enum sc_dtype dtype)
+{
+    return dtype_bytes[dtype];
+}
+bool sc_dtype_is_float(enum sc_dtype dtype)
+{
+    return dtype >= SC_DTYPE_FP8;
+}
 
-static bool find_name(const char *const *names, int count, const char *name, int *out) {
+static bool find_name(const char *const *names, int count, const char *name, int *out)
+{
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], name) == 0) {
             *out = i;
@@ -30,7 +40,8 @@ static bool find_name(const char *const *names, int count, const char *name, int
     return false;
 }
 
-bool sc_dtype_find(const char *name, enum sc_dtype *out) {
+bool sc_dtype_find(const char *name, enum sc_dtype *out)
+{
     int index;
     if (!find_name(dtype_names, SC_DTYPE_COUNT, name, &index))
         return false;
@@ -44,9 +55,13 @@ static const char *const mode_names[] = {
 #undef X
 };
 
-const char *sc_mode_name(enum sc_mode mode) { return mode_names[mode]; }
+const char *sc_mode_name(enum sc_mode mode)
+{
+    return mode_names[mode];
+}
 
-bool sc_mode_find(const char *name, enum sc_mode *out) {
+bool sc_mode_find(const char *name, enum sc_mode *out)
+{
     int index;
     if (!find_name(mode_names, SC_MODE_COUNT, name, &index))
         return false;
@@ -54,7 +69,8 @@ bool sc_mode_find(const char *name, enum sc_mode *out) {
     return true;
 }
 
-const char *sc_factor_kind_name(enum sc_factor_kind kind) {
+const char *sc_factor_kind_name(enum sc_factor_kind kind)
+{
     static const char *const names[] = {"pass", "reduce", "replicate", "stat", "halo", "ring"};
     return names[kind];
 }
@@ -62,9 +78,9 @@ const char *sc_factor_kind_name(enum sc_factor_kind kind) {
 /* ---- kinds ---------------------------------------------------------------------------------------- */
 
 #define ATTRIBUTES(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define SAVE_RESULT (1u << 16)
-#define OPERAND(k) (1u << (k))
-#define BOTH (OPERAND(0) | OPERAND(1))
+#define SAVE_RESULT     (1u << 16)
+#define OPERAND(k)      (1u << (k))
+#define BOTH            (OPERAND(0) | OPERAND(1))
 
 struct row {
     struct sc_kind kind;
@@ -74,6 +90,8 @@ struct row {
     enum sc_dtype dtype;
 };
 
+/* A row is a kind. */
+/* clang-format off */
 #define UNARY(NAME, FLOPS, BACKWARD, SAVES, HELP)                                                                      \
     {                                                                                                                  \
         .kind = {.name = NAME, .rule = "... -> ...", .help = HELP, .unit = SC_UNIT_VECTOR, .flops = (FLOPS),          \
@@ -114,7 +132,8 @@ static const struct row rows[] = {
      .least = 2, .most = 2, .make = sc_make_conv2d},
     {.kind = {.name = "attention", .help = "fused attention: queries, keys, values (and a cache of both)",
               .unit = SC_UNIT_MATRIX, .flops = 4, .backward = 2.5, /* recomputes scores: Dao 2023, arXiv 2307.08691 */
-              .saves = OPERAND(0) | OPERAND(1) | OPERAND(2) | SAVE_RESULT, .attributes = ATTRIBUTES("heads", "kv_heads")},
+              .saves = OPERAND(0) | OPERAND(1) | OPERAND(2) | SAVE_RESULT,
+              .attributes = ATTRIBUTES("heads", "kv_heads")},
      .least = 3, .most = 5, .make = sc_make_attention},
     {.kind = {.name = "mla", .help = "multi-head latent attention: queries against one latent for keys and values",
               .unit = SC_UNIT_MATRIX, .flops = 2, .backward = 2.5, .saves = BOTH | SAVE_RESULT,
@@ -174,7 +193,8 @@ static const struct row rows[] = {
               .unit = SC_UNIT_VECTOR, .flops = 1, .attributes = ATTRIBUTES("k")},
      .least = 1, .most = 1, .make = sc_make_top_k},
     {.kind = {.name = "pool", .help = "largest or mean of each window, NCHW", .unit = SC_UNIT_VECTOR, .flops = 1,
-              .backward = 1, .saves = OPERAND(0) | SAVE_RESULT, .attributes = ATTRIBUTES("window", "stride", "padding")},
+              .backward = 1, .saves = OPERAND(0) | SAVE_RESULT,
+              .attributes = ATTRIBUTES("window", "stride", "padding")},
      .least = 1, .most = 1, .make = sc_make_pool},
     {.kind = {.name = "upsample", .help = "repeats or interpolates pixels, NCHW", .unit = SC_UNIT_VECTOR, .flops = 1,
               .backward = 1, .attributes = ATTRIBUTES("scale")},
@@ -220,13 +240,19 @@ static const struct row rows[] = {
      .least = 1, .most = 1, .make = sc_make_slice},
     {.kind = {.name = "concat", .help = "joins along a dimension", .attributes = ATTRIBUTES("axis")},
      .least = 1, .most = SC_MAX_PORTS, .make = sc_make_concat},
-    {.kind = {.name = "expand", .help = "repeats dimensions of size 1 up to a shape", .attributes = ATTRIBUTES("shape")},
+    {.kind = {.name = "expand", .help = "repeats dimensions of size 1 up to a shape",
+              .attributes = ATTRIBUTES("shape")},
      .least = 1, .most = 1, .make = sc_make_expand},
 };
+/* clang-format on */
 
-const struct sc_kind *sc_kind_at(size_t index) { return index < SC_LEN(rows) ? &rows[index].kind : NULL; }
+const struct sc_kind *sc_kind_at(size_t index)
+{
+    return index < SC_LEN(rows) ? &rows[index].kind : NULL;
+}
 
-const struct sc_kind *sc_kind_find(const char *name) {
+const struct sc_kind *sc_kind_find(const char *name)
+{
     for (size_t i = 0; i < SC_LEN(rows); i++)
         if (rows[i].kind.name[0] == name[0] && strcmp(rows[i].kind.name, name) == 0)
             return &rows[i].kind;
@@ -234,9 +260,13 @@ const struct sc_kind *sc_kind_find(const char *name) {
 }
 
 /* `kind` is the first member of its row. */
-static const struct row *row_of(const struct sc_kind *kind) { return (const struct row *)(const void *)kind; }
+static const struct row *row_of(const struct sc_kind *kind)
+{
+    return (const struct row *)(const void *)kind;
+}
 
-enum sc_source sc_kind_source(const struct sc_kind *kind) {
+enum sc_source sc_kind_source(const struct sc_kind *kind)
+{
     ptrdiff_t index = row_of(kind) - rows;
     return index == 0   ? SC_SOURCE_INPUT
            : index == 1 ? SC_SOURCE_PARAMETER
@@ -244,14 +274,19 @@ enum sc_source sc_kind_source(const struct sc_kind *kind) {
                         : SC_SOURCE_NONE;
 }
 
-sc_maker sc_kind_maker(const struct sc_kind *kind) { return row_of(kind)->make; }
+sc_maker sc_kind_maker(const struct sc_kind *kind)
+{
+    return row_of(kind)->make;
+}
 
-void sc_kind_arity(const struct sc_kind *kind, int *least, int *most) {
+void sc_kind_arity(const struct sc_kind *kind, int *least, int *most)
+{
     *least = row_of(kind)->least;
     *most = row_of(kind)->most;
 }
 
-enum sc_dtype sc_kind_dtype(const struct sc_kind *kind) {
+enum sc_dtype sc_kind_dtype(const struct sc_kind *kind)
+{
     const struct row *row = row_of(kind);
     return row->typed ? row->dtype : SC_DTYPE_COUNT;
 }

@@ -3,15 +3,16 @@
  * Makers of rules for kinds that are loops over numbers: element-wise with broadcast, convolution, pooling, attention,
  * norms over groups, reductions. Each writes the rule text that a person would write for these shapes.
  */
-#include "private.h"
 #include "make.h"
+#include "private.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* ---- attributes and shapes ------------------------------------------------------------------------ */
 
-const struct sc_attribute *sc_make_attribute(const struct sc_making *m, const char *name) {
+const struct sc_attribute *sc_make_attribute(const struct sc_making *m, const char *name)
+{
     for (int i = 0; i < m->spec->attribute_count; i++)
         if (strcmp(m->spec->attributes[i].name, name) == 0)
             return &m->spec->attributes[i];
@@ -19,7 +20,8 @@ const struct sc_attribute *sc_make_attribute(const struct sc_making *m, const ch
 }
 
 enum sc_status sc_make_int(const struct sc_making *m, const char *name, int64_t absent, int64_t min, int64_t max,
-                           int64_t *out) {
+                           int64_t *out)
+{
     const struct sc_attribute *attribute = sc_make_attribute(m, name);
     if (!attribute && absent == SC_REQUIRED)
         return sc_fail(m->err, SC_INPUT, "%s needs the attribute \"%s\"", m->spec->kind, name);
@@ -33,7 +35,8 @@ enum sc_status sc_make_int(const struct sc_making *m, const char *name, int64_t 
     return SC_OK;
 }
 
-enum sc_status sc_make_axis(const struct sc_making *m, int64_t value, int rank, int *out) {
+enum sc_status sc_make_axis(const struct sc_making *m, int64_t value, int rank, int *out)
+{
     if (value < -rank || value >= rank)
         return sc_fail(m->err, SC_INPUT, "axis %lld; the operand has %d dimensions, so from %d to %d", (long long)value,
                        rank, -rank, rank - 1);
@@ -41,21 +44,24 @@ enum sc_status sc_make_axis(const struct sc_making *m, int64_t value, int rank, 
     return SC_OK;
 }
 
-enum sc_status sc_make_rank(const struct sc_making *m, int operand, int rank) {
+enum sc_status sc_make_rank(const struct sc_making *m, int operand, int rank)
+{
     int has = m->binding->operands[operand].rank;
     if (has == rank)
         return SC_OK;
-    return sc_fail(m->err, SC_INPUT, "operand %d of %s has %d dimensions; it has to have %d", operand + 1, m->spec->kind,
-                   has, rank);
+    return sc_fail(m->err, SC_INPUT, "operand %d of %s has %d dimensions; it has to have %d", operand + 1,
+                   m->spec->kind, has, rank);
 }
 
-void sc_make_size(const struct sc_making *m, const char *name, int64_t value) {
+void sc_make_size(const struct sc_making *m, const char *name, int64_t value)
+{
     struct sc_size *size = &m->binding->sizes[m->binding->size_count++];
     snprintf(size->name, sizeof size->name, "%s", name);
     size->value = value;
 }
 
-const char *sc_make_name(struct sc_names *names, const char *wanted) {
+const char *sc_make_name(struct sc_names *names, const char *wanted)
+{
     char name[SC_NAME_SIZE];
     snprintf(name, sizeof name, "%s", wanted);
     for (int tries = 0;; tries++) {
@@ -70,7 +76,8 @@ const char *sc_make_name(struct sc_names *names, const char *wanted) {
     return names->name[names->count++];
 }
 
-static void describe_shape(const struct sc_shape *shape, char *out, size_t size) {
+static void describe_shape(const struct sc_shape *shape, char *out, size_t size)
+{
     struct sc_str text = {0};
     for (int d = 0; d < shape->rank; d++)
         sc_str_addf(&text, "%s%lld", d ? ", " : "", (long long)shape->size[d]);
@@ -81,7 +88,8 @@ static void describe_shape(const struct sc_shape *shape, char *out, size_t size)
 /* ---- element-wise with broadcast ------------------------------------------------------------------ */
 
 /* Size of dimension d (counted from the last, 0) after broadcast; the operand that has it into *owner. */
-static int64_t broadcast_size(const struct sc_binding *b, int d, int *owner) {
+static int64_t broadcast_size(const struct sc_binding *b, int d, int *owner)
+{
     int64_t size = 0;
     for (int k = 0; k < b->operand_count; k++) {
         const struct sc_shape *shape = &b->operands[k];
@@ -94,7 +102,8 @@ static int64_t broadcast_size(const struct sc_binding *b, int d, int *owner) {
     return size;
 }
 
-enum sc_status sc_make_broadcast(struct sc_making *m) {
+enum sc_status sc_make_broadcast(struct sc_making *m)
+{
     const struct sc_binding *b = m->binding;
     struct sc_names names = {0};
     const char *name[SC_MAX_RANK];
@@ -139,7 +148,8 @@ struct window {
 };
 
 static enum sc_status slide_window(const struct sc_making *m, const char *name, int64_t in, int64_t window,
-                                   int64_t stride, int64_t padding, struct window *w) {
+                                   int64_t stride, int64_t padding, struct window *w)
+{
     int64_t before = padding, out;
     if (padding < 0) { /* "same": as many windows as strides fit */
         out = (in + stride - 1) / stride;
@@ -165,7 +175,8 @@ static enum sc_status slide_window(const struct sc_making *m, const char *name, 
 
 /* Stride, padding (-1: same) and the two windows of a [b, c, h, w] operand. */
 static enum sc_status slide_windows(const struct sc_making *m, int64_t height, int64_t width, int64_t stride_absent,
-                                    struct window *h, struct window *w, int64_t *stride) {
+                                    struct window *h, struct window *w, int64_t *stride)
+{
     int64_t padding;
     enum sc_status status = sc_make_int(m, "stride", stride_absent, 1, 1000, stride);
     if (status == SC_OK)
@@ -182,7 +193,8 @@ static enum sc_status slide_windows(const struct sc_making *m, int64_t height, i
     return SC_OK;
 }
 
-static void add_clauses(struct sc_str *text, const char *const *clauses, size_t count) {
+static void add_clauses(struct sc_str *text, const char *const *clauses, size_t count)
+{
     const char *separator = " | ";
     for (size_t i = 0; i < count; i++)
         if (*clauses[i]) {
@@ -191,7 +203,8 @@ static void add_clauses(struct sc_str *text, const char *const *clauses, size_t 
         }
 }
 
-enum sc_status sc_make_conv2d(struct sc_making *m) {
+enum sc_status sc_make_conv2d(struct sc_making *m)
+{
     struct window h, w;
     int64_t stride;
     enum sc_status status = sc_make_rank(m, 0, 4);
@@ -212,7 +225,8 @@ enum sc_status sc_make_conv2d(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_pool(struct sc_making *m) {
+enum sc_status sc_make_pool(struct sc_making *m)
+{
     struct window h, w;
     int64_t window, stride;
     enum sc_status status = sc_make_rank(m, 0, 4);
@@ -228,7 +242,8 @@ enum sc_status sc_make_pool(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_upsample(struct sc_making *m) {
+enum sc_status sc_make_upsample(struct sc_making *m)
+{
     int64_t scale;
     enum sc_status status = sc_make_rank(m, 0, 4);
     if (status == SC_OK)
@@ -243,14 +258,16 @@ enum sc_status sc_make_upsample(struct sc_making *m) {
 /* ---- attention ------------------------------------------------------------------------------------ */
 
 /* One operand's text: leading dimensions, then heads and width, as one dimension (rank 3) or two (rank 4). */
-static void add_heads(struct sc_str *text, int rank, const char *lead, const char *heads, const char *width) {
+static void add_heads(struct sc_str *text, int rank, const char *lead, const char *heads, const char *width)
+{
     if (rank == 3)
         sc_str_addf(text, "%s (%s %s)", lead, heads, width);
     else
         sc_str_addf(text, strchr(heads, ' ') ? "%s (%s) %s" : "%s %s %s", lead, heads, width);
 }
 
-static enum sc_status count_heads(const struct sc_making *m, int64_t *heads, int64_t *kv_heads) {
+static enum sc_status count_heads(const struct sc_making *m, int64_t *heads, int64_t *kv_heads)
+{
     const struct sc_shape *q = &m->binding->operands[0], *k = &m->binding->operands[1];
     bool flat = q->rank == 3;
     enum sc_status status = sc_make_int(m, "heads", flat ? SC_REQUIRED : q->size[2], 1, INT32_MAX, heads);
@@ -263,7 +280,8 @@ static enum sc_status count_heads(const struct sc_making *m, int64_t *heads, int
 }
 
 /* Width of one head of an operand: its last dimension, divided by the heads when they are folded into it. */
-static enum sc_status head_width(const struct sc_making *m, int operand, int64_t heads, int64_t *out) {
+static enum sc_status head_width(const struct sc_making *m, int operand, int64_t heads, int64_t *out)
+{
     const struct sc_shape *shape = &m->binding->operands[operand];
     int64_t last = shape->size[shape->rank - 1];
     *out = shape->rank == 3 ? last / heads : last;
@@ -275,7 +293,8 @@ static enum sc_status head_width(const struct sc_making *m, int operand, int64_t
 
 /* Loops: batch b, queries s, keys t, key heads g, queries a key head r, widths d (and e of the values, when it is
  * another). With a cache, queries are few and keys are summed over: each device keeps its part of the softmax. */
-enum sc_status sc_make_attention(struct sc_making *m) {
+enum sc_status sc_make_attention(struct sc_making *m)
+{
     struct sc_binding *b = m->binding;
     int rank = b->operands[0].rank;
     if (rank != 3 && rank != 4)
@@ -314,8 +333,10 @@ enum sc_status sc_make_attention(struct sc_making *m) {
 }
 
 /* Attention in the latent space (DeepSeek-V2, arXiv 2405.04434, with the key projection absorbed into the queries):
- * queries of width e = latent + rotary a head, one key of that width for all heads, its first c numbers are the value. */
-enum sc_status sc_make_mla(struct sc_making *m) {
+ * queries of width e = latent + rotary a head, one key of that width for all heads, its first c numbers are the value.
+ */
+enum sc_status sc_make_mla(struct sc_making *m)
+{
     struct sc_binding *b = m->binding;
     int64_t heads, latent, e;
     enum sc_status status = SC_OK;
@@ -342,7 +363,8 @@ enum sc_status sc_make_mla(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_rotary(struct sc_making *m) {
+enum sc_status sc_make_rotary(struct sc_making *m)
+{
     int64_t heads;
     const struct sc_shape *shape = &m->binding->operands[0];
     bool folded = shape->rank < 4;
@@ -362,7 +384,8 @@ enum sc_status sc_make_rotary(struct sc_making *m) {
 
 /* ---- norms, top-k, reduce ------------------------------------------------------------------------- */
 
-enum sc_status sc_make_group_norm(struct sc_making *m) {
+enum sc_status sc_make_group_norm(struct sc_making *m)
+{
     int64_t groups;
     enum sc_status status = sc_make_rank(m, 0, 4);
     if (status == SC_OK)
@@ -374,7 +397,8 @@ enum sc_status sc_make_group_norm(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_top_k(struct sc_making *m) {
+enum sc_status sc_make_top_k(struct sc_making *m)
+{
     int64_t k;
     const struct sc_shape *shape = &m->binding->operands[0];
     if (shape->rank < 1)
@@ -390,7 +414,8 @@ enum sc_status sc_make_top_k(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_reduce(struct sc_making *m) {
+enum sc_status sc_make_reduce(struct sc_making *m)
+{
     const struct sc_attribute *axes = sc_make_attribute(m, "axes");
     int rank = m->binding->operands[0].rank;
     bool gone[SC_MAX_RANK] = {false};

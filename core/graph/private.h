@@ -107,7 +107,8 @@ struct sc_graph_builder {
     int outputs;
 };
 /* The one copy of an equal rule (text and sizes of factors); `rule->text` has to live in the builder's arena. */
-const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b, const struct sc_rule *rule); /* NULL: no memory */
+const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b,
+                                           const struct sc_rule *rule); /* NULL: no memory */
 
 /* Runs of equal ops in a finished graph (see struct sc_repeat); allocated in `arena`. */
 enum sc_status sc_find_repeats(struct sc_arena *arena, const struct sc_graph *graph, const struct sc_repeat **out,

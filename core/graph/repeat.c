@@ -8,7 +8,11 @@
 
 #include <stdlib.h>
 
-enum { MAX_CANDIDATES = 64, MAX_PERIOD_UNITS = 4096, MIN_LENGTH = 2 /* ops: folding single ops hides more than it shows */ };
+enum {
+    MAX_CANDIDATES = 64,
+    MAX_PERIOD_UNITS = 4096,
+    MIN_LENGTH = 2 /* ops: folding single ops hides more than it shows */
+};
 
 /* Rolling hashes: the hash of units [i, j) in constant time, to compare runs of any length. */
 struct units {
@@ -20,18 +24,21 @@ struct units {
 
 static const uint64_t base_multiplier = 0x9e3779b97f4a7c15u;
 
-static uint64_t run_hash(const struct units *u, int from, int to) {
+static uint64_t run_hash(const struct units *u, int from, int to)
+{
     return u->prefix[to] - u->prefix[from] * u->power[to - from];
 }
 
-static uint64_t unit_hash(const struct sc_graph *graph, int first, int end) {
+static uint64_t unit_hash(const struct sc_graph *graph, int first, int end)
+{
     uint64_t h = sc_hash_u64(0, (uint64_t)(end - first));
     for (int i = first; i < end; i++)
         h = sc_hash_u64(h, (uint64_t)graph->ops[i].klass);
     return h;
 }
 
-static bool index_units(struct sc_arena *scratch, const struct sc_graph *graph, struct units *u) {
+static bool index_units(struct sc_arena *scratch, const struct sc_graph *graph, struct units *u)
+{
     size_t n = (size_t)u->count;
     int *next = sc_arena_calloc(scratch, n + 1, sizeof *next);
     u->prefix = sc_arena_calloc(scratch, n + 1, sizeof *u->prefix);
@@ -57,10 +64,11 @@ static bool index_units(struct sc_arena *scratch, const struct sc_graph *graph, 
 
 /* ---- verification ----------------------------------------------------------------------------------- */
 
-/* Does operand k of the op at `offset` come into copy c as it comes into the copies before it? Copies are `length` ops from
- * `first` on. Three ways: from inside the copy, from the copy before it, or from one tensor that all share; copy 0
+/* Does operand k of the op at `offset` come into copy c as it comes into the copies before it? Copies are `length` ops
+ * from `first` on. Three ways: from inside the copy, from the copy before it, or from one tensor that all share; copy 0
  * may take from outside what the others take from the copy before. */
-static bool edge_repeats(const struct sc_graph *g, int first, int length, int c, int offset, int k) {
+static bool edge_repeats(const struct sc_graph *g, int first, int length, int c, int offset, int k)
+{
     int here = first + c * length + offset;
     const struct sc_op *now = &g->ops[here], *before = &g->ops[here - length];
     const struct sc_tensor *a = &g->tensors[before->operands[k]], *b = &g->tensors[now->operands[k]];
@@ -74,9 +82,10 @@ static bool edge_repeats(const struct sc_graph *g, int first, int length, int c,
     return c == 1 && a->op < first && b->op >= first && b->op < begin;
 }
 
-/* Is copy c equal to the one before it, and does it read what that one computed? Equal siblings (the projections of queries, keys and
- * values) are no repeat: folding them would hide what makes a layer. */
-static bool copies_equal(const struct sc_graph *g, int first, int length, int c) {
+/* Is copy c equal to the one before it, and does it read what that one computed? Equal siblings (the projections of
+ * queries, keys and values) are no repeat: folding them would hide what makes a layer. */
+static bool copies_equal(const struct sc_graph *g, int first, int length, int c)
+{
     bool chained = false;
     for (int offset = 0; offset < length; offset++) {
         const struct sc_op *a = &g->ops[first + (c - 1) * length + offset], *b = &g->ops[first + c * length + offset];
@@ -94,9 +103,11 @@ static bool copies_equal(const struct sc_graph *g, int first, int length, int c)
 }
 
 /* Copies from unit i on with a period of p units, by hash and then by edges. */
-static int count_copies(const struct sc_graph *g, const struct units *u, int i, int p) {
+static int count_copies(const struct sc_graph *g, const struct units *u, int i, int p)
+{
     int hashed = 1;
-    while (i + (hashed + 1) * p <= u->count && run_hash(u, i, i + p) == run_hash(u, i + hashed * p, i + (hashed + 1) * p))
+    while (i + (hashed + 1) * p <= u->count &&
+           run_hash(u, i, i + p) == run_hash(u, i + hashed * p, i + (hashed + 1) * p))
         hashed++;
     int first = u->first[i], length = u->first[i + p] - first, copies = 1;
     while (copies < hashed && copies_equal(g, first, length, copies))
@@ -109,7 +120,8 @@ static int count_copies(const struct sc_graph *g, const struct units *u, int i, 
 typedef SC_VEC(struct sc_repeat) repeat_list;
 
 /* "layer" from "layer.0.mlp.fc1" and "layer.1.mlp.fc1": what two copies' first names share, to the last dot. */
-static const char *common_name(struct sc_arena *arena, const char *a, const char *b) {
+static const char *common_name(struct sc_arena *arena, const char *a, const char *b)
+{
     size_t same = 0, dot = 0;
     for (; a[same] && a[same] == b[same]; same++)
         if (a[same] == '.')
@@ -118,7 +130,8 @@ static const char *common_name(struct sc_arena *arena, const char *a, const char
 }
 
 static bool add_repeat(struct sc_arena *arena, const struct sc_graph *g, repeat_list *list, int first, int length,
-                       int count) {
+                       int count)
+{
     struct sc_repeat repeat = {first, length, count,
                                common_name(arena, g->ops[first].name, g->ops[first + length].name)};
     return repeat.name && sc_vec_push(list, repeat);
@@ -126,10 +139,12 @@ static bool add_repeat(struct sc_arena *arena, const struct sc_graph *g, repeat_
 
 /* Units [0, count): widest run at each place, left to right. Units of runs are marked in `covered` (or NULL). */
 static bool search(struct sc_arena *arena, const struct sc_graph *g, const struct units *u, repeat_list *list,
-                   bool *covered) {
+                   bool *covered)
+{
     for (int i = 0; i < u->count;) {
         int best_period = 0, best_copies = 1, tries = 0;
-        for (int j = u->next[i]; j < u->count && j - i <= MAX_PERIOD_UNITS && tries < MAX_CANDIDATES; j = u->next[j], tries++) {
+        for (int j = u->next[i]; j < u->count && j - i <= MAX_PERIOD_UNITS && tries < MAX_CANDIDATES;
+             j = u->next[j], tries++) {
             int p = j - i;
             if (i + 2 * p > u->count || u->first[j] - u->first[i] < MIN_LENGTH ||
                 run_hash(u, i, j) != run_hash(u, j, j + p))
@@ -156,7 +171,8 @@ static bool search(struct sc_arena *arena, const struct sc_graph *g, const struc
 
 /* Repeats inside one layer: its ops are the units. */
 static bool search_layer(struct sc_arena *arena, const struct sc_graph *g, const struct sc_layer *layer,
-                         repeat_list *list) {
+                         repeat_list *list)
+{
     struct sc_arena *scratch = sc_arena_new();
     int *first = scratch ? sc_arena_calloc(scratch, (size_t)layer->op_count + 1, sizeof *first) : NULL;
     struct units u = {.count = layer->op_count, .first = first};
@@ -168,12 +184,14 @@ static bool search_layer(struct sc_arena *arena, const struct sc_graph *g, const
     return good;
 }
 
-static int by_first(const void *a, const void *b) {
+static int by_first(const void *a, const void *b)
+{
     return ((const struct sc_repeat *)a)->first - ((const struct sc_repeat *)b)->first;
 }
 
 enum sc_status sc_find_repeats(struct sc_arena *arena, const struct sc_graph *graph, const struct sc_repeat **out,
-                               int *count) {
+                               int *count)
+{
     struct sc_arena *scratch = sc_arena_new();
     size_t layers = (size_t)graph->layer_count;
     int *first = scratch ? sc_arena_calloc(scratch, layers + 1, sizeof *first) : NULL;

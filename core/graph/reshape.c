@@ -9,7 +9,8 @@
 
 /* ---- reshape -------------------------------------------------------------------------------------- */
 
-static enum sc_status wanted_shape(const struct sc_making *m, const char *what, struct sc_shape *out) {
+static enum sc_status wanted_shape(const struct sc_making *m, const char *what, struct sc_shape *out)
+{
     const struct sc_attribute *shape = sc_make_attribute(m, "shape");
     if (!shape)
         return sc_fail(m->err, SC_INPUT, "%s needs the attribute \"shape\"", what);
@@ -25,7 +26,8 @@ static enum sc_status wanted_shape(const struct sc_making *m, const char *what, 
     return SC_OK;
 }
 
-static int64_t greatest_divisor(int64_t a, int64_t b) {
+static int64_t greatest_divisor(int64_t a, int64_t b)
+{
     while (b) {
         int64_t rest = a % b;
         a = b;
@@ -37,20 +39,22 @@ static int64_t greatest_divisor(int64_t a, int64_t b) {
 /* One side of a reshape while its dimensions are cut into factors. */
 struct side {
     const struct sc_shape *shape;
-    int dim;      /* the dimension being cut */
-    int64_t rest; /* of it, not yet cut */
+    int dim;                                  /* the dimension being cut */
+    int64_t rest;                             /* of it, not yet cut */
     char text[SC_MAX_RANK][4 * SC_NAME_SIZE]; /* its factors so far */
     int pieces[SC_MAX_RANK];
 };
 
 /* Go on to the next dimension with something left; false at the end. Dimensions of size 1 have no factors. */
-static bool side_advance(struct side *side) {
+static bool side_advance(struct side *side)
+{
     while (side->rest == 1 && ++side->dim < side->shape->rank)
         side->rest = side->shape->size[side->dim];
     return side->dim < side->shape->rank;
 }
 
-static bool side_take(struct side *side, const char *name, int64_t size) {
+static bool side_take(struct side *side, const char *name, int64_t size)
+{
     size_t used = strlen(side->text[side->dim]);
     if (side->pieces[side->dim] == SC_MAX_PRODUCT)
         return false;
@@ -60,7 +64,8 @@ static bool side_take(struct side *side, const char *name, int64_t size) {
     return true;
 }
 
-static void side_write(const struct side *side, struct sc_str *text) {
+static void side_write(const struct side *side, struct sc_str *text)
+{
     sc_str_add(text, side->shape->rank == 0 ? "()" : "");
     for (int d = 0; d < side->shape->rank; d++)
         sc_str_addf(text, side->pieces[d] > 1 ? "%s(%s)" : "%s%s", d ? " " : "", side->pieces[d] ? side->text[d] : "_");
@@ -74,7 +79,8 @@ struct cutting {
 };
 
 /* What is left of a dimension has no counterpart on the other side: a factor of its own that cannot be sharded. */
-static bool take_rest(struct sc_making *m, struct cutting *c, struct side *side) {
+static bool take_rest(struct sc_making *m, struct cutting *c, struct side *side)
+{
     if (side->dim >= side->shape->rank || side->rest == 1)
         return true;
     if (c->names.count >= SC_MAX_FACTORS || c->replicated_count >= SC_MAX_FACTORS)
@@ -87,7 +93,8 @@ static bool take_rest(struct sc_making *m, struct cutting *c, struct side *side)
 
 /* Cut both shapes into common factors, major first: [12, 5] to [3, 20] is (3 4) 5 and 3 (4 5). Where cuts do not fall
  * together (2·3 against 3·2), the dimensions up to the next common cut keep factors of their own. */
-static bool cut(struct sc_making *m, struct cutting *c) {
+static bool cut(struct sc_making *m, struct cutting *c)
+{
     int64_t skew_in = 1, skew_out = 1; /* products of unmatched factors since the last common cut */
     for (;;) {
         bool more_in = side_advance(&c->in), more_out = side_advance(&c->out);
@@ -115,7 +122,8 @@ static bool cut(struct sc_making *m, struct cutting *c) {
     }
 }
 
-enum sc_status sc_make_reshape(struct sc_making *m) {
+enum sc_status sc_make_reshape(struct sc_making *m)
+{
     struct sc_binding *b = m->binding;
     struct sc_shape *result = &b->results[0];
     enum sc_status status = wanted_shape(m, "reshape", result);
@@ -146,7 +154,8 @@ enum sc_status sc_make_reshape(struct sc_making *m) {
 /* ---- transpose, split, slice, concat, expand -------------------------------------------------------------- */
 
 /* "d0 d1 _ d3": every dimension of the operand by its name, except `hole` (-1: none). */
-static void write_dims(struct sc_str *text, int rank, int hole) {
+static void write_dims(struct sc_str *text, int rank, int hole)
+{
     for (int d = 0; d < rank; d++)
         if (d == hole)
             sc_str_addf(text, "%s_", d ? " " : "");
@@ -154,7 +163,8 @@ static void write_dims(struct sc_str *text, int rank, int hole) {
             sc_str_addf(text, "%sd%d", d ? " " : "", d);
 }
 
-enum sc_status sc_make_transpose(struct sc_making *m) {
+enum sc_status sc_make_transpose(struct sc_making *m)
+{
     const struct sc_attribute *order = sc_make_attribute(m, "order");
     int rank = m->binding->operands[0].rank;
     bool used[SC_MAX_RANK] = {false};
@@ -176,7 +186,8 @@ enum sc_status sc_make_transpose(struct sc_making *m) {
 }
 
 /* Sizes of the pieces of a split along a dimension of `total`, into results[].size[axis]. */
-static enum sc_status split_sizes(struct sc_making *m, int axis, int64_t total, int *count) {
+static enum sc_status split_sizes(struct sc_making *m, int axis, int64_t total, int *count)
+{
     const struct sc_attribute *sizes = sc_make_attribute(m, "sizes");
     int64_t parts = 0, sum = 0;
     if (!sizes == !sc_make_attribute(m, "parts"))
@@ -203,7 +214,8 @@ static enum sc_status split_sizes(struct sc_making *m, int axis, int64_t total, 
     return SC_OK;
 }
 
-enum sc_status sc_make_split(struct sc_making *m) {
+enum sc_status sc_make_split(struct sc_making *m)
+{
     const struct sc_shape *shape = &m->binding->operands[0];
     int64_t value;
     int axis, count = 0;
@@ -227,7 +239,8 @@ enum sc_status sc_make_split(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_slice(struct sc_making *m) {
+enum sc_status sc_make_slice(struct sc_making *m)
+{
     const struct sc_shape *shape = &m->binding->operands[0];
     int64_t value, start, size;
     int axis;
@@ -249,7 +262,8 @@ enum sc_status sc_make_slice(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_concat(struct sc_making *m) {
+enum sc_status sc_make_concat(struct sc_making *m)
+{
     const struct sc_binding *b = m->binding;
     const struct sc_shape *shape = &b->operands[0];
     int64_t value, total = 0;
@@ -276,7 +290,8 @@ enum sc_status sc_make_concat(struct sc_making *m) {
     return SC_OK;
 }
 
-enum sc_status sc_make_expand(struct sc_making *m) {
+enum sc_status sc_make_expand(struct sc_making *m)
+{
     struct sc_binding *b = m->binding;
     const struct sc_shape *shape = &b->operands[0];
     struct sc_shape *result = &b->results[0];
@@ -288,8 +303,8 @@ enum sc_status sc_make_expand(struct sc_making *m) {
     for (int d = 0; d < result->rank; d++) {
         bool grows = shape->size[d] != result->size[d];
         if (grows && shape->size[d] != 1)
-            return sc_fail(m->err, SC_INPUT, "dimension %d is %lld; only a dimension of size 1 expands (to %lld)", d + 1,
-                           (long long)shape->size[d], (long long)result->size[d]);
+            return sc_fail(m->err, SC_INPUT, "dimension %d is %lld; only a dimension of size 1 expands (to %lld)",
+                           d + 1, (long long)shape->size[d], (long long)result->size[d]);
         char name[16];
         snprintf(name, sizeof name, "d%d", d);
         sc_str_addf(m->text, "%s%s", d ? " " : "", grows ? "_" : name);

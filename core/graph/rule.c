@@ -31,7 +31,8 @@ struct reader {
     bool bound[SC_MAX_FACTORS];        /* the factor has its operands' name */
 };
 
-__attribute__((format(printf, 2, 3))) static enum sc_status fail(struct reader *r, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static enum sc_status fail(struct reader *r, const char *format, ...)
+{
     char message[512];
     va_list args;
     va_start(args, format);
@@ -42,12 +43,14 @@ __attribute__((format(printf, 2, 3))) static enum sc_status fail(struct reader *
 
 /* ---- reading -------------------------------------------------------------------------------------- */
 
-static void skip_spaces(struct reader *r) {
+static void skip_spaces(struct reader *r)
+{
     while (*r->at == ' ' || *r->at == '\t' || *r->at == '\n')
         r->at++;
 }
 
-static bool take(struct reader *r, const char *token) {
+static bool take(struct reader *r, const char *token)
+{
     skip_spaces(r);
     size_t length = strlen(token);
     if (strncmp(r->at, token, length) != 0)
@@ -56,11 +59,18 @@ static bool take(struct reader *r, const char *token) {
     return true;
 }
 
-static bool name_begins(char c) { return isalpha((unsigned char)c); }
-static bool name_goes_on(char c) { return isalnum((unsigned char)c) || c == '_'; }
+static bool name_begins(char c)
+{
+    return isalpha((unsigned char)c);
+}
+static bool name_goes_on(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
 
 /* A name at the cursor: one letter in the compact form, a word otherwise. */
-static enum sc_status read_name(struct reader *r, char name[SC_NAME_SIZE]) {
+static enum sc_status read_name(struct reader *r, char name[SC_NAME_SIZE])
+{
     skip_spaces(r);
     if (!name_begins(*r->at))
         return fail(r, "at character %d: expected a factor's name, found \"%.8s\"", (int)(r->at - r->text) + 1, r->at);
@@ -77,14 +87,16 @@ static enum sc_status read_name(struct reader *r, char name[SC_NAME_SIZE]) {
     return SC_OK;
 }
 
-static int find_factor(const struct reader *r, const char *name) {
+static int find_factor(const struct reader *r, const char *name)
+{
     for (int i = 0; i < r->factor_count; i++)
         if (strcmp(r->factor[i].name, name) == 0)
             return i;
     return -1;
 }
 
-static int add_factor(struct reader *r, const char *name) {
+static int add_factor(struct reader *r, const char *name)
+{
     if (r->factor_count == SC_MAX_FACTORS)
         return -1;
     struct sc_factor *factor = &r->factor[r->factor_count];
@@ -93,7 +105,8 @@ static int add_factor(struct reader *r, const char *name) {
     return r->factor_count++;
 }
 
-static enum sc_status read_factor(struct reader *r, struct sc_dim *dim) {
+static enum sc_status read_factor(struct reader *r, struct sc_dim *dim)
+{
     char name[SC_NAME_SIZE];
     enum sc_status status = read_name(r, name);
     if (status != SC_OK)
@@ -112,7 +125,8 @@ static enum sc_status read_factor(struct reader *r, struct sc_dim *dim) {
     return SC_OK;
 }
 
-static enum sc_status read_number(struct reader *r, int64_t *out) {
+static enum sc_status read_number(struct reader *r, int64_t *out)
+{
     skip_spaces(r);
     int64_t value = 0;
     const char *start = r->at;
@@ -127,7 +141,8 @@ static enum sc_status read_number(struct reader *r, int64_t *out) {
     return SC_OK;
 }
 
-static enum sc_status read_dim(struct reader *r, struct sc_dim *dim) {
+static enum sc_status read_dim(struct reader *r, struct sc_dim *dim)
+{
     enum sc_status status = SC_OK;
     *dim = (struct sc_dim){.scale = 1};
     if (take(r, "_"))
@@ -149,12 +164,14 @@ static enum sc_status read_dim(struct reader *r, struct sc_dim *dim) {
     return status;
 }
 
-static bool group_ends(struct reader *r) {
+static bool group_ends(struct reader *r)
+{
     skip_spaces(r);
     return *r->at == '\0' || *r->at == ',' || *r->at == '|' || strncmp(r->at, "->", 2) == 0;
 }
 
-static enum sc_status read_group(struct reader *r, struct group *group) {
+static enum sc_status read_group(struct reader *r, struct group *group)
+{
     *group = (struct group){.ellipsis = -1};
     if (take(r, "()")) /* a scalar */
         return group_ends(r) ? SC_OK : fail(r, "\"()\" is a scalar and stands alone");
@@ -182,7 +199,8 @@ static enum sc_status read_group(struct reader *r, struct group *group) {
 }
 
 /* Groups up to "->" or the end. `expected` tells an empty text apart: none, or one scalar. */
-static enum sc_status read_groups(struct reader *r, int first, int expected, int *count) {
+static enum sc_status read_groups(struct reader *r, int first, int expected, int *count)
+{
     *count = 0;
     if (group_ends(r) && *r->at != ',' && expected == 0)
         return SC_OK;
@@ -196,7 +214,8 @@ static enum sc_status read_groups(struct reader *r, int first, int expected, int
     return SC_OK;
 }
 
-static enum sc_status read_clause(struct reader *r) {
+static enum sc_status read_clause(struct reader *r)
+{
     static const struct {
         const char *word;
         enum sc_factor_kind kind;
@@ -240,14 +259,16 @@ static enum sc_status read_clause(struct reader *r) {
 }
 
 /* Does a word end here, within its group? */
-static bool word_ends(const char *at) {
+static bool word_ends(const char *at)
+{
     at += strspn(at, " ");
     return *at && *at != ',' && *at != '|' && strncmp(at, "->", 2) != 0;
 }
 
 /* A group written without spaces can be one name or as many as it has letters. It is letters when no group of the
  * rule has a space, a product or a numbered name inside and every operand's letters are as many as its dimensions. */
-static bool is_compact(const struct reader *r) {
+static bool is_compact(const struct reader *r)
+{
     const char *at = r->text;
     for (int operand = 0;; operand++) {
         at += strspn(at, " ");
@@ -267,7 +288,8 @@ static bool is_compact(const struct reader *r) {
     }
 }
 
-static enum sc_status read_text(struct reader *r) {
+static enum sc_status read_text(struct reader *r)
+{
     r->at = r->text;
     r->letters = is_compact(r);
     enum sc_status status = read_groups(r, 0, r->binding->operand_count, &r->operand_count);
@@ -301,7 +323,8 @@ static enum sc_status read_text(struct reader *r) {
 
 /* ---- ranks ---------------------------------------------------------------------------------------- */
 
-static enum sc_status open_group(struct reader *r, struct group *group) {
+static enum sc_status open_group(struct reader *r, struct group *group)
+{
     if (group->ellipsis < 0)
         return SC_OK;
     int count = r->ellipsis_rank, at = group->ellipsis;
@@ -315,7 +338,8 @@ static enum sc_status open_group(struct reader *r, struct group *group) {
 }
 
 /* Make the factors that "..." stands for. The first operand that has one says how many. */
-static enum sc_status measure_ellipsis(struct reader *r) {
+static enum sc_status measure_ellipsis(struct reader *r)
+{
     r->ellipsis_rank = 0;
     r->ellipsis_first = r->factor_count;
     for (int k = 0; k < r->operand_count; k++) {
@@ -343,7 +367,8 @@ static enum sc_status measure_ellipsis(struct reader *r) {
     return SC_OK;
 }
 
-static enum sc_status expand_ellipsis(struct reader *r) {
+static enum sc_status expand_ellipsis(struct reader *r)
+{
     enum sc_status status = measure_ellipsis(r);
     for (int k = 0; k < r->operand_count && status == SC_OK; k++) {
         status = open_group(r, &r->group[k]);
@@ -359,7 +384,8 @@ static enum sc_status expand_ellipsis(struct reader *r) {
 /* ---- names ---------------------------------------------------------------------------------------- */
 
 /* Let a factor take the name that its dimension has in the model; a factor that had the name takes the other one. */
-static void rename_factor(struct reader *r, int index, const char *name) {
+static void rename_factor(struct reader *r, int index, const char *name)
+{
     struct sc_factor *factor = &r->factor[index];
     if (!*name || r->bound[index])
         return;
@@ -373,7 +399,8 @@ static void rename_factor(struct reader *r, int index, const char *name) {
     r->bound[index] = true;
 }
 
-static void inherit_names(struct reader *r) {
+static void inherit_names(struct reader *r)
+{
     for (int k = 0; k < r->operand_count; k++)
         for (int d = 0; d < r->group[k].rank; d++) {
             const struct sc_dim *dim = &r->group[k].dim[d];
@@ -388,7 +415,8 @@ static void inherit_names(struct reader *r) {
 
 /* Product of the dimension's known factors and scale into *known; the number of unknown ones is returned, the last of
  * them in *missing. -1: overflow. */
-static int dim_product(const struct reader *r, const struct sc_dim *dim, int64_t *known, int *missing) {
+static int dim_product(const struct reader *r, const struct sc_dim *dim, int64_t *known, int *missing)
+{
     int unknown = 0;
     *known = dim->scale;
     for (int i = 0; i < dim->count; i++) {
@@ -403,7 +431,8 @@ static int dim_product(const struct reader *r, const struct sc_dim *dim, int64_t
     return unknown;
 }
 
-static void describe_dim(const struct reader *r, const struct sc_dim *dim, char *out, size_t size) {
+static void describe_dim(const struct reader *r, const struct sc_dim *dim, char *out, size_t size)
+{
     struct sc_str text = {0};
     sc_str_add(&text, dim->count == 0 ? "_" : dim->count > 1 ? "(" : "");
     for (int i = 0; i < dim->count; i++)
@@ -415,7 +444,8 @@ static void describe_dim(const struct reader *r, const struct sc_dim *dim, char 
     sc_str_free(&text);
 }
 
-static enum sc_status take_given_sizes(struct reader *r) {
+static enum sc_status take_given_sizes(struct reader *r)
+{
     for (int i = 0; i < r->binding->size_count; i++) {
         const struct sc_size *size = &r->binding->sizes[i];
         int index = find_factor(r, size->name);
@@ -435,7 +465,8 @@ static enum sc_status take_given_sizes(struct reader *r) {
 }
 
 /* Which operand gave a factor its size, for messages. */
-static int first_operand_with(const struct reader *r, const struct sc_dim *dim, int before) {
+static int first_operand_with(const struct reader *r, const struct sc_dim *dim, int before)
+{
     for (int k = 0; k < before; k++)
         for (int d = 0; d < r->group[k].rank; d++)
             for (int i = 0; i < r->group[k].dim[d].count; i++)
@@ -445,7 +476,8 @@ static int first_operand_with(const struct reader *r, const struct sc_dim *dim, 
     return 0;
 }
 
-static enum sc_status check_dim(struct reader *r, int k, int d) {
+static enum sc_status check_dim(struct reader *r, int k, int d)
+{
     const struct sc_dim *dim = &r->group[k].dim[d];
     int64_t known, want = r->binding->operands[k].size[d];
     int missing = 0;
@@ -466,7 +498,8 @@ static enum sc_status check_dim(struct reader *r, int k, int d) {
                 (long long)want);
 }
 
-static enum sc_status solve_sizes(struct reader *r) {
+static enum sc_status solve_sizes(struct reader *r)
+{
     enum sc_status status = take_given_sizes(r);
     bool progress = true;
     while (progress && status == SC_OK) {
@@ -497,7 +530,8 @@ static enum sc_status solve_sizes(struct reader *r) {
 
 /* ---- the answer ----------------------------------------------------------------------------------- */
 
-static enum sc_status fill_results(struct reader *r) {
+static enum sc_status fill_results(struct reader *r)
+{
     struct sc_binding *b = r->binding;
     for (int k = 0; k < r->result_count; k++) {
         const struct group *group = &r->group[SC_MAX_PORTS + k];
@@ -517,18 +551,21 @@ static enum sc_status fill_results(struct reader *r) {
                 return fail(r, "dimension %d of result %d is %lld; the rule makes %lld", d + 1, k + 1,
                             (long long)shape->size[d], (long long)product);
             if (!b->named)
-                memcpy(shape->names[d], dim->count ? r->factor[dim->factor[0]].name : "", dim->count ? SC_NAME_SIZE : 1);
+                memcpy(shape->names[d], dim->count ? r->factor[dim->factor[0]].name : "",
+                       dim->count ? SC_NAME_SIZE : 1);
         }
     }
     return SC_OK;
 }
 
-static void copy_walk(struct sc_walk *walk, const struct group *group) {
+static void copy_walk(struct sc_walk *walk, const struct group *group)
+{
     walk->rank = group->rank;
     memcpy(walk->dim, group->dim, (size_t)group->rank * sizeof walk->dim[0]);
 }
 
-static void write_group(const struct reader *r, const struct group *group, struct sc_str *out) {
+static void write_group(const struct reader *r, const struct group *group, struct sc_str *out)
+{
     char name[64];
     if (group->rank == 0)
         sc_str_add(out, "()");
@@ -538,7 +575,8 @@ static void write_group(const struct reader *r, const struct group *group, struc
     }
 }
 
-static char *canonical_text(const struct reader *r) {
+static char *canonical_text(const struct reader *r)
+{
     struct sc_str out = {0};
     for (int k = 0; k < r->operand_count; k++) {
         sc_str_add(&out, k ? ", " : "");
@@ -566,7 +604,8 @@ static char *canonical_text(const struct reader *r) {
     return text;
 }
 
-enum sc_status sc_rule_bind(struct sc_arena *arena, struct sc_binding *binding, struct sc_error *err) {
+enum sc_status sc_rule_bind(struct sc_arena *arena, struct sc_binding *binding, struct sc_error *err)
+{
     struct reader r = {.text = binding->text, .arena = arena, .binding = binding, .err = err};
     enum sc_status status = read_text(&r);
     if (status == SC_OK)

@@ -19,7 +19,8 @@ static const char *const weight_keys[] = {"shape", "dims", "dtype", "comment", N
 
 /* Hand an op to the builder; its message gets the place of `at`. */
 static enum sc_status add_op(struct sc_importer *im, const struct sc_json *at, const struct sc_op_spec *spec,
-                             int *first) {
+                             int *first)
+{
     struct sc_error inner = {0};
     if (!sc_vec_push(&im->places, at))
         return sc_model_no_memory(im);
@@ -33,12 +34,12 @@ static enum sc_status add_op(struct sc_importer *im, const struct sc_json *at, c
 
 /* A tensor without operands: shape, dims and dtype as `object` says. `shape` is its list of sizes. */
 static enum sc_status add_source(struct sc_importer *im, const struct sc_json *object, const struct sc_json *shape,
-                                 const char *kind, const char *full, int *tensor) {
+                                 const char *kind, const char *full, int *tensor)
+{
     enum sc_dtype dtype = im->compute;
     struct sc_op_spec spec = {.name = full, .kind = kind, .dtype = &dtype};
     bool plain = sc_json_type(object) != SC_JSON_OBJECT;
-    enum sc_status status =
-        sc_model_numbers(im, im->scratch, im->doc, shape, SC_MAX_RANK, &spec.shape, &spec.rank);
+    enum sc_status status = sc_model_numbers(im, im->scratch, im->doc, shape, SC_MAX_RANK, &spec.shape, &spec.rank);
     if (status == SC_OK && !plain && sc_json_get(object, "dtype"))
         status = sc_model_dtype(im, im->doc, sc_json_get(object, "dtype"), &dtype);
     if (status == SC_OK && !plain)
@@ -56,7 +57,8 @@ static enum sc_status add_source(struct sc_importer *im, const struct sc_json *o
 }
 
 static enum sc_status expand_source(struct sc_importer *im, const struct sc_json *item, const char *kind,
-                                    const char *const *keys, int *last) {
+                                    const char *const *keys, int *last)
+{
     const struct sc_json *shape;
     const char *name, *full;
     bool wanted;
@@ -81,7 +83,8 @@ static enum sc_status expand_source(struct sc_importer *im, const struct sc_json
 /* ---- ops --------------------------------------------------------------------------------------------- */
 
 /* Operands from "in": a reference or a list of them. */
-static enum sc_status read_operands(struct sc_importer *im, const struct sc_json *item, int *operands, int *count) {
+static enum sc_status read_operands(struct sc_importer *im, const struct sc_json *item, int *operands, int *count)
+{
     const struct sc_json *in = sc_json_get(item, "in");
     *count = 0;
     if (!in)
@@ -107,7 +110,8 @@ static enum sc_status read_operands(struct sc_importer *im, const struct sc_json
 
 /* Weights declared with the op: parameters "OP.NAME" that become its last operands. */
 static enum sc_status read_weights(struct sc_importer *im, const struct sc_json *item, const char *full, int *operands,
-                                   int *count) {
+                                   int *count)
+{
     const struct sc_json *weights = NULL;
     enum sc_status status = sc_json_want(im->doc, item, "weights", false, SC_JSON_OBJECT, &weights, im->err);
     for (const struct sc_json *w = weights ? sc_json_first(weights) : NULL; w && status == SC_OK; w = sc_json_next(w)) {
@@ -133,7 +137,8 @@ static enum sc_status read_weights(struct sc_importer *im, const struct sc_json 
 
 /* Members of an object as attributes: a number each, or a list. */
 static enum sc_status read_attributes(struct sc_importer *im, const struct sc_json *item, const char *key,
-                                      const struct sc_attribute **out, int *count) {
+                                      const struct sc_attribute **out, int *count)
+{
     const struct sc_json *object = NULL;
     enum sc_status status = sc_json_want(im->doc, item, key, false, SC_JSON_OBJECT, &object, im->err);
     if (status != SC_OK || !object)
@@ -161,7 +166,8 @@ static enum sc_status read_attributes(struct sc_importer *im, const struct sc_js
 }
 
 /* "dtype": one name for all results, or a list. Results are at most SC_MAX_PORTS. */
-static enum sc_status read_dtypes(struct sc_importer *im, const struct sc_json *item, struct sc_op_spec *spec) {
+static enum sc_status read_dtypes(struct sc_importer *im, const struct sc_json *item, struct sc_op_spec *spec)
+{
     const struct sc_json *value = sc_json_get(item, "dtype");
     if (!value)
         return SC_OK;
@@ -185,7 +191,8 @@ static enum sc_status read_dtypes(struct sc_importer *im, const struct sc_json *
 
 /* "results": names inside the group, SC_MAX_PORTS of them, of which the op takes as many as it has results. */
 static enum sc_status read_results(struct sc_importer *im, const struct sc_json *item, struct sc_op_spec *spec,
-                                   int *count) {
+                                   int *count)
+{
     const struct sc_json *results = NULL;
     enum sc_status status = sc_json_want(im->doc, item, "results", false, SC_JSON_ARRAY, &results, im->err);
     *count = 0;
@@ -213,7 +220,8 @@ static enum sc_status read_results(struct sc_importer *im, const struct sc_json 
 }
 
 /* An op whose "when" is false passes its first operand through. */
-static enum sc_status skip_op(struct sc_importer *im, const struct sc_json *item, const char *full, int *last) {
+static enum sc_status skip_op(struct sc_importer *im, const struct sc_json *item, const char *full, int *last)
+{
     const struct sc_json *in = sc_json_get(item, "in");
     const struct sc_json *first = sc_json_type(in) == SC_JSON_ARRAY ? sc_json_first(in) : in;
     int64_t tensor = SC_ABSENT;
@@ -222,7 +230,8 @@ static enum sc_status skip_op(struct sc_importer *im, const struct sc_json *item
     return status == SC_OK ? sc_model_bind(im, item, full, tensor) : status;
 }
 
-static enum sc_status mark_outputs(struct sc_importer *im, const struct sc_json *item, int first, int count) {
+static enum sc_status mark_outputs(struct sc_importer *im, const struct sc_json *item, int first, int count)
+{
     const struct sc_json *output = sc_json_get(item, "output");
     int64_t value = 0;
     enum sc_status status = output ? sc_model_number(im, im->doc, output, &value) : SC_OK;
@@ -233,7 +242,8 @@ static enum sc_status mark_outputs(struct sc_importer *im, const struct sc_json 
 
 /* Bind the results' names: the op's own stands for its first result. */
 static enum sc_status bind_results(struct sc_importer *im, const struct sc_json *item, const struct sc_op_spec *spec,
-                                   int first, int named, int *result_count) {
+                                   int first, int named, int *result_count)
+{
     int count = 0;
     while (sc_graph_peek(im->builder, first + count))
         count++;
@@ -249,7 +259,8 @@ static enum sc_status bind_results(struct sc_importer *im, const struct sc_json 
     return status;
 }
 
-static enum sc_status expand_op(struct sc_importer *im, const struct sc_json *item, int *last) {
+static enum sc_status expand_op(struct sc_importer *im, const struct sc_json *item, int *last)
+{
     struct sc_op_spec spec = {0};
     const char *name;
     int operands[SC_MAX_PORTS], named = 0, result_count = 0;
@@ -299,7 +310,8 @@ static enum sc_status expand_op(struct sc_importer *im, const struct sc_json *it
 
 /* ---- items ------------------------------------------------------------------------------------------- */
 
-static enum sc_status expand_item(struct sc_importer *im, const struct sc_json *item, int *last) {
+static enum sc_status expand_item(struct sc_importer *im, const struct sc_json *item, int *last)
+{
     static const char *const words[] = {"op", "group", "input", "parameter", "cache"};
     enum sc_status status = sc_model_step(im, im->doc, item);
     if (status != SC_OK)
@@ -325,7 +337,8 @@ static enum sc_status expand_item(struct sc_importer *im, const struct sc_json *
     return sc_json_fail(im->doc, item, im->err, "an item has one of op, group, input, parameter and cache");
 }
 
-enum sc_status sc_model_items(struct sc_importer *im, const struct sc_json *items, int *last) {
+enum sc_status sc_model_items(struct sc_importer *im, const struct sc_json *items, int *last)
+{
     enum sc_status status = SC_OK;
     for (const struct sc_json *item = sc_json_first(items); item && status == SC_OK; item = sc_json_next(item)) {
         status = expand_item(im, item, last);
@@ -336,7 +349,8 @@ enum sc_status sc_model_items(struct sc_importer *im, const struct sc_json *item
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
 
-static enum sc_status read_outputs(struct sc_importer *im, const struct sc_json *root) {
+static enum sc_status read_outputs(struct sc_importer *im, const struct sc_json *root)
+{
     const struct sc_json *outputs = NULL;
     enum sc_status status = sc_json_want(im->doc, root, "outputs", true, SC_JSON_ARRAY, &outputs, im->err);
     for (const struct sc_json *o = outputs ? sc_json_first(outputs) : NULL; o && status == SC_OK; o = sc_json_next(o)) {
@@ -352,7 +366,8 @@ static enum sc_status read_outputs(struct sc_importer *im, const struct sc_json 
     return status;
 }
 
-enum sc_status sc_model_expand(struct sc_importer *im) {
+enum sc_status sc_model_expand(struct sc_importer *im)
+{
     const struct sc_json *root = im->files[im->file_count - 1].root, *body = NULL;
     int last = SC_ABSENT;
     enum sc_status status = sc_json_want(im->doc, root, "blocks", false, SC_JSON_OBJECT, &im->blocks, im->err);

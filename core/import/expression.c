@@ -23,7 +23,8 @@ struct parser {
 /* Each level reads into *out and is told whether its value matters (`live`). */
 static bool read_choice(struct parser *p, bool live, int64_t *out);
 
-__attribute__((format(printf, 2, 3))) static bool fail(struct parser *p, const char *format, ...) {
+__attribute__((format(printf, 2, 3))) static bool fail(struct parser *p, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
     vsnprintf(p->why, p->why_size, format, args);
@@ -31,12 +32,14 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct parser *p, const c
     return false;
 }
 
-static void skip_spaces(struct parser *p) {
+static void skip_spaces(struct parser *p)
+{
     while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' || *p->at == '\r')
         p->at++;
 }
 
-static bool take(struct parser *p, const char *token) {
+static bool take(struct parser *p, const char *token)
+{
     skip_spaces(p);
     size_t length = strlen(token);
     if (strncmp(p->at, token, length) != 0)
@@ -45,7 +48,8 @@ static bool take(struct parser *p, const char *token) {
     return true;
 }
 
-static bool expected(struct parser *p, const char *what) {
+static bool expected(struct parser *p, const char *what)
+{
     skip_spaces(p);
     if (*p->at)
         return fail(p, "at character %d: expected %s, found \"%.12s\"", (int)(p->at - p->text) + 1, what, p->at);
@@ -56,7 +60,8 @@ static bool expected(struct parser *p, const char *what) {
 
 enum { ADD, SUB, MUL, DIV, MOD, FLOOR_DIV, CEIL_DIV, MIN, MAX, LT, LE, GT, GE, EQ, NE };
 
-static bool divide(struct parser *p, int op, int64_t a, int64_t b, int64_t *out) {
+static bool divide(struct parser *p, int op, int64_t a, int64_t b, int64_t *out)
+{
     if (b == 0)
         return fail(p, "division of %lld by zero", (long long)a);
     if (b == -1) /* INT64_MIN / -1 overflows */
@@ -74,21 +79,45 @@ static bool divide(struct parser *p, int op, int64_t a, int64_t b, int64_t *out)
     return true;
 }
 
-static bool apply(struct parser *p, int op, int64_t a, int64_t b, int64_t *out) {
+static bool apply(struct parser *p, int op, int64_t a, int64_t b, int64_t *out)
+{
     bool overflow = false;
     switch (op) {
-    case ADD: overflow = __builtin_add_overflow(a, b, out); break;
-    case SUB: overflow = __builtin_sub_overflow(a, b, out); break;
-    case MUL: overflow = __builtin_mul_overflow(a, b, out); break;
-    case MIN: *out = a < b ? a : b; break;
-    case MAX: *out = a > b ? a : b; break;
-    case LT: *out = a < b; break;
-    case LE: *out = a <= b; break;
-    case GT: *out = a > b; break;
-    case GE: *out = a >= b; break;
-    case EQ: *out = a == b; break;
-    case NE: *out = a != b; break;
-    default: return divide(p, op, a, b, out);
+    case ADD:
+        overflow = __builtin_add_overflow(a, b, out);
+        break;
+    case SUB:
+        overflow = __builtin_sub_overflow(a, b, out);
+        break;
+    case MUL:
+        overflow = __builtin_mul_overflow(a, b, out);
+        break;
+    case MIN:
+        *out = a < b ? a : b;
+        break;
+    case MAX:
+        *out = a > b ? a : b;
+        break;
+    case LT:
+        *out = a < b;
+        break;
+    case LE:
+        *out = a <= b;
+        break;
+    case GT:
+        *out = a > b;
+        break;
+    case GE:
+        *out = a >= b;
+        break;
+    case EQ:
+        *out = a == b;
+        break;
+    case NE:
+        *out = a != b;
+        break;
+    default:
+        return divide(p, op, a, b, out);
     }
     return overflow ? fail(p, "a number overflows") : true;
 }
@@ -100,16 +129,19 @@ static const struct {
     int op;
 } functions[] = {{"min", MIN}, {"max", MAX}, {"ceil_div", CEIL_DIV}, {"floor_div", FLOOR_DIV}};
 
-static bool unknown(struct parser *p, const char *name) {
+static bool unknown(struct parser *p, const char *name)
+{
     const char *names[256];
     size_t count = 0;
     for (size_t i = p->count; i-- > 0 && count < SC_LEN(names);)
         names[count++] = p->variables[i].name;
     const char *near = sc_nearest(name, names, count);
-    return near ? fail(p, "unknown name \"%s\"; did you mean \"%s\"?", name, near) : fail(p, "unknown name \"%s\"", name);
+    return near ? fail(p, "unknown name \"%s\"; did you mean \"%s\"?", name, near)
+                : fail(p, "unknown name \"%s\"", name);
 }
 
-static bool read_call(struct parser *p, int op, bool live, int64_t *out) {
+static bool read_call(struct parser *p, int op, bool live, int64_t *out)
+{
     int64_t value;
     if (!take(p, "("))
         return expected(p, "\"(\"");
@@ -126,7 +158,8 @@ static bool read_call(struct parser *p, int op, bool live, int64_t *out) {
     return take(p, ")") ? true : expected(p, "\")\"");
 }
 
-static bool read_variable(struct parser *p, const struct sc_variable *v, bool live, int64_t *out) {
+static bool read_variable(struct parser *p, const struct sc_variable *v, bool live, int64_t *out)
+{
     int64_t index;
     bool indexed = take(p, "[");
     if (indexed && !v->list)
@@ -146,7 +179,8 @@ static bool read_variable(struct parser *p, const struct sc_variable *v, bool li
     return true;
 }
 
-static bool read_name(struct parser *p, bool live, int64_t *out) {
+static bool read_name(struct parser *p, bool live, int64_t *out)
+{
     char name[64];
     size_t length = 0;
     while (isalnum((unsigned char)p->at[length]) || p->at[length] == '_')
@@ -167,7 +201,8 @@ static bool read_name(struct parser *p, bool live, int64_t *out) {
 
 /* ---- levels ---------------------------------------------------------------------------------------- */
 
-static bool read_number(struct parser *p, int64_t *out) {
+static bool read_number(struct parser *p, int64_t *out)
+{
     *out = 0;
     for (; isdigit((unsigned char)*p->at); p->at++)
         if (__builtin_mul_overflow(*out, 10, out) || __builtin_add_overflow(*out, *p->at - '0', out))
@@ -177,7 +212,8 @@ static bool read_number(struct parser *p, int64_t *out) {
     return true;
 }
 
-static bool read_value(struct parser *p, bool live, int64_t *out) {
+static bool read_value(struct parser *p, bool live, int64_t *out)
+{
     skip_spaces(p);
     if (p->depth >= MAX_NESTING)
         return fail(p, "nested deeper than %d", MAX_NESTING);
@@ -212,7 +248,8 @@ static const struct {
     {{"<=", LE}, {">=", GE}, {"==", EQ}, {"!=", NE}, {"<", LT}, {">", GT}},
 };
 
-static bool read_level(struct parser *p, int level, bool live, int64_t *out) {
+static bool read_level(struct parser *p, int level, bool live, int64_t *out)
+{
     if (!(level == 0 ? read_value(p, live, out) : read_level(p, level - 1, live, out)))
         return false;
     for (;;) {
@@ -229,7 +266,8 @@ static bool read_level(struct parser *p, int level, bool live, int64_t *out) {
     }
 }
 
-static bool read_and(struct parser *p, bool live, int64_t *out) {
+static bool read_and(struct parser *p, bool live, int64_t *out)
+{
     if (!read_level(p, 2, live, out))
         return false;
     while (take(p, "&&")) {
@@ -241,7 +279,8 @@ static bool read_and(struct parser *p, bool live, int64_t *out) {
     return true;
 }
 
-static bool read_or(struct parser *p, bool live, int64_t *out) {
+static bool read_or(struct parser *p, bool live, int64_t *out)
+{
     if (!read_and(p, live, out))
         return false;
     while (take(p, "||")) {
@@ -253,7 +292,8 @@ static bool read_or(struct parser *p, bool live, int64_t *out) {
     return true;
 }
 
-static bool read_choice(struct parser *p, bool live, int64_t *out) {
+static bool read_choice(struct parser *p, bool live, int64_t *out)
+{
     *out = 0;
     if (p->depth >= MAX_NESTING)
         return fail(p, "nested deeper than %d", MAX_NESTING);
@@ -271,7 +311,8 @@ static bool read_choice(struct parser *p, bool live, int64_t *out) {
 }
 
 bool sc_expression_eval(const char *text, const struct sc_variable *variables, size_t count, int64_t *out, char *why,
-                        size_t why_size) {
+                        size_t why_size)
+{
     struct parser p = {text, text, variables, count, why, why_size, 0};
     if (!read_choice(&p, true, out))
         return false;

@@ -20,7 +20,8 @@ struct group {
     bool repeated;
 };
 
-static enum sc_status find_block(struct sc_importer *im, struct group *group, const struct sc_json *use) {
+static enum sc_status find_block(struct sc_importer *im, struct group *group, const struct sc_json *use)
+{
     const char *name = sc_json_string(use);
     const struct sc_json *block = name && im->blocks ? sc_json_get(im->blocks, name) : NULL;
     if (!name)
@@ -45,7 +46,8 @@ static enum sc_status find_block(struct sc_importer *im, struct group *group, co
     return status;
 }
 
-static enum sc_status read_group(struct sc_importer *im, const struct sc_json *item, struct group *group) {
+static enum sc_status read_group(struct sc_importer *im, const struct sc_json *item, struct group *group)
+{
     *group = (struct group){.item = item, .index = "i", .repeat = 1};
     const struct sc_json *use = sc_json_get(item, "use"), *repeat = sc_json_get(item, "repeat");
     const char *name = NULL;
@@ -57,7 +59,8 @@ static enum sc_status read_group(struct sc_importer *im, const struct sc_json *i
     static const char *const lists[] = {"in", "set"};
     for (size_t i = 0; i < SC_LEN(lists); i++)
         if (sc_json_get(item, lists[i]) && sc_json_count(sc_json_get(item, lists[i])) > SC_MODEL_MAX_LOCALS)
-            return sc_json_fail(im->doc, sc_json_get(item, lists[i]), im->err, "more than %d members", SC_MODEL_MAX_LOCALS);
+            return sc_json_fail(im->doc, sc_json_get(item, lists[i]), im->err, "more than %d members",
+                                SC_MODEL_MAX_LOCALS);
     group->name = sc_arena_strdup(im->arena, name); /* outlives the scratch of the ops inside */
     group->out = sc_json_get(item, "out");
     group->layer = sc_json_get(item, "layer");
@@ -85,7 +88,8 @@ static enum sc_status read_group(struct sc_importer *im, const struct sc_json *i
 
 /* The group's local names, as they were outside of it; the first one is `carried` from the second copy on. */
 static enum sc_status bind_inputs(struct sc_importer *im, const struct group *group, const int64_t *tensors,
-                                  int carried) {
+                                  int carried)
+{
     int i = 0;
     for (const struct sc_json *in = group->in ? sc_json_first(group->in) : NULL; in; in = sc_json_next(in), i++) {
         if (strlen(sc_json_key(in)) > SC_MODEL_MAX_TEXT)
@@ -100,7 +104,8 @@ static enum sc_status bind_inputs(struct sc_importer *im, const struct group *gr
     return SC_OK;
 }
 
-static enum sc_status define_locals(struct sc_importer *im, const struct group *group) {
+static enum sc_status define_locals(struct sc_importer *im, const struct group *group)
+{
     for (const struct sc_json *set = group->set ? sc_json_first(group->set) : NULL; set; set = sc_json_next(set)) {
         int64_t value;
         enum sc_status status = sc_model_number(im, im->doc, set, &value);
@@ -113,7 +118,8 @@ static enum sc_status define_locals(struct sc_importer *im, const struct group *
 }
 
 /* Begin a layer named like the group, if it is one. */
-static enum sc_status enter_layer(struct sc_importer *im, const struct group *group, bool *layer) {
+static enum sc_status enter_layer(struct sc_importer *im, const struct group *group, bool *layer)
+{
     int64_t value = 0;
     struct sc_error inner = {0};
     enum sc_status status = group->layer ? sc_model_number(im, im->doc, group->layer, &value) : SC_OK;
@@ -132,7 +138,8 @@ static enum sc_status enter_layer(struct sc_importer *im, const struct group *gr
 
 /* One copy of a group. im->prefix is already its own. */
 static enum sc_status expand_copy(struct sc_importer *im, const struct group *group, const int64_t *tensors,
-                                  int *carried) {
+                                  int *carried)
+{
     bool layer = false;
     int last = SC_ABSENT;
     int64_t out;
@@ -156,7 +163,8 @@ static enum sc_status expand_copy(struct sc_importer *im, const struct group *gr
     return status;
 }
 
-static void cut_prefix(struct sc_importer *im, size_t length) {
+static void cut_prefix(struct sc_importer *im, size_t length)
+{
     im->prefix.length = length;
     if (im->prefix.data)
         im->prefix.data[length] = '\0';
@@ -164,7 +172,8 @@ static void cut_prefix(struct sc_importer *im, size_t length) {
 
 /* All copies; *last becomes the result of the last one. Each copy "layer.3" can be referred to by that name. */
 static enum sc_status expand_copies(struct sc_importer *im, const struct group *group, const int64_t *tensors,
-                                    int *last) {
+                                    int *last)
+{
     size_t outer = im->prefix.length, variables = im->variables.count;
     enum sc_status status = SC_OK;
     *last = (int)tensors[0]; /* what no copies pass through */
@@ -193,7 +202,8 @@ static enum sc_status expand_copies(struct sc_importer *im, const struct group *
     return status;
 }
 
-enum sc_status sc_model_group(struct sc_importer *im, const struct sc_json *item, int *last) {
+enum sc_status sc_model_group(struct sc_importer *im, const struct sc_json *item, int *last)
+{
     struct group group;
     bool wanted;
     if (im->depth == SC_MODEL_MAX_DEPTH)

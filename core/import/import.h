@@ -30,9 +30,9 @@ struct sc_setting {
 struct sc_model_options {
     int setting_count;
     struct sc_setting settings[SC_MAX_SETTINGS];
-    int64_t batch;         /* samples an iteration, all microbatches together; 0: the file's */
-    int64_t microbatches;  /* they divide the batch; 0: the file's */
-    int64_t sequence;      /* tokens a sample; 0: the file's */
+    int64_t batch;        /* samples an iteration, all microbatches together; 0: the file's */
+    int64_t microbatches; /* they divide the batch; 0: the file's */
+    int64_t sequence;     /* tokens a sample; 0: the file's */
     enum sc_mode mode;
     const char *precision; /* "fp32", "fp16", "bf16" or "fp8"; NULL: the file's */
 };
@@ -41,7 +41,8 @@ enum sc_status sc_model_options_set(struct sc_model_options *options, const char
 
 /* A model file (samples/schema/model.schema.json) as a graph of one microbatch. A file may extend another, by a path
  * relative to its own folder. `options` NULL: none. The caller frees *out with sc_graph_free. SC_INPUT with file, line,
- * column and JSON path for a bad file; SC_USAGE for options that do not fit it; SC_LIMIT when it is too large; SC_IO. */
+ * column and JSON path for a bad file; SC_USAGE for options that do not fit it; SC_LIMIT when it is too large; SC_IO.
+ */
 enum sc_status sc_import_model(const char *path, const struct sc_model_options *options, struct sc_graph **out,
                                struct sc_error *err);
 

@@ -12,17 +12,19 @@
 /* Far above any model written by people or scripts; a larger file is refused before it is parsed. */
 static const size_t max_file_bytes = 4u << 20;
 
-static const char *const base_keys[] = {"stagecut",     "name",     "source", "comment", "precision", "batch",
-                                        "microbatches", "sequence", "modes",  "parameters", "let",    "blocks",
-                                        "body",         "outputs",  NULL};
-static const char *const size_keys[] = {"stagecut",  "extends",  "name",       "source",   "comment",
-                                        "precision", "batch",    "microbatches", "sequence", "parameters", NULL};
+static const char *const base_keys[] = {"stagecut", "name",         "source",   "comment", "precision",
+                                        "batch",    "microbatches", "sequence", "modes",   "parameters",
+                                        "let",      "blocks",       "body",     "outputs", NULL};
+static const char *const size_keys[] = {"stagecut", "extends",      "name",     "source",     "comment", "precision",
+                                        "batch",    "microbatches", "sequence", "parameters", NULL};
 
-enum sc_status sc_model_no_memory(struct sc_importer *im) {
+enum sc_status sc_model_no_memory(struct sc_importer *im)
+{
     return sc_fail(im->err, SC_NO_MEMORY, "out of memory");
 }
 
-enum sc_status sc_model_step(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *place) {
+enum sc_status sc_model_step(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *place)
+{
     const char *text = sc_json_string(place);
     im->steps += 1 + (text ? (int64_t)strlen(text) / 16 : 0);
     if (im->steps <= SC_MODEL_MAX_STEPS)
@@ -33,7 +35,8 @@ enum sc_status sc_model_step(struct sc_importer *im, const struct sc_json_doc *d
 
 /* ---- options ---------------------------------------------------------------------------------------- */
 
-enum sc_status sc_model_options_set(struct sc_model_options *options, const char *text, struct sc_error *err) {
+enum sc_status sc_model_options_set(struct sc_model_options *options, const char *text, struct sc_error *err)
+{
     const char *equals = strchr(text, '=');
     struct sc_setting setting = {{0}, 0};
     size_t length = equals ? (size_t)(equals - text) : 0;
@@ -57,13 +60,15 @@ enum sc_status sc_model_options_set(struct sc_model_options *options, const char
 
 /* ---- values ----------------------------------------------------------------------------------------- */
 
-bool sc_model_define(struct sc_importer *im, const char *name, int64_t value) {
+bool sc_model_define(struct sc_importer *im, const char *name, int64_t value)
+{
     struct sc_variable variable = {.name = name, .value = value};
     return sc_vec_push(&im->variables, variable);
 }
 
 enum sc_status sc_model_number(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
-                               int64_t *out) {
+                               int64_t *out)
+{
     char why[256];
     const char *text = sc_json_string(value);
     enum sc_status status = sc_model_step(im, doc, value);
@@ -88,7 +93,8 @@ enum sc_status sc_model_number(struct sc_importer *im, const struct sc_json_doc 
 }
 
 enum sc_status sc_model_numbers(struct sc_importer *im, struct sc_arena *arena, const struct sc_json_doc *doc,
-                                const struct sc_json *value, int max, const int64_t **out, int *count) {
+                                const struct sc_json *value, int max, const int64_t **out, int *count)
+{
     if (sc_json_type(value) != SC_JSON_ARRAY)
         return sc_json_fail(doc, value, im->err, "found %s; expected a list of whole numbers",
                             sc_json_type_name(sc_json_type(value)));
@@ -110,7 +116,8 @@ enum sc_status sc_model_numbers(struct sc_importer *im, struct sc_arena *arena, 
 
 /* "fp16, bf16 or …" for messages. */
 static enum sc_status unknown_dtype(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
-                                    const char *name) {
+                                    const char *name)
+{
     const char *names[SC_DTYPE_COUNT + 1] = {"compute"};
     struct sc_str list = {0};
     for (int i = 0; i < SC_DTYPE_COUNT; i++) {
@@ -120,13 +127,15 @@ static enum sc_status unknown_dtype(struct sc_importer *im, const struct sc_json
     const char *near = sc_nearest(name, names, SC_LEN(names));
     enum sc_status status =
         near ? sc_json_fail(doc, value, im->err, "unknown dtype \"%.40s\"; did you mean \"%s\"?", name, near)
-             : sc_json_fail(doc, value, im->err, "unknown dtype \"%.40s\"; there are compute%s", name, sc_str_text(&list));
+             : sc_json_fail(doc, value, im->err, "unknown dtype \"%.40s\"; there are compute%s", name,
+                            sc_str_text(&list));
     sc_str_free(&list);
     return status;
 }
 
 enum sc_status sc_model_dtype(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
-                              enum sc_dtype *out) {
+                              enum sc_dtype *out)
+{
     const char *name = sc_json_string(value);
     if (!name)
         return sc_json_fail(doc, value, im->err, "found %s; expected the name of a dtype",
@@ -141,7 +150,8 @@ enum sc_status sc_model_dtype(struct sc_importer *im, const struct sc_json_doc *
 /* ---- the chain of files ----------------------------------------------------------------------------- */
 
 /* Read, parse and check the version of one file; it becomes the last of the chain. */
-static enum sc_status open_file(struct sc_importer *im, const char *path) {
+static enum sc_status open_file(struct sc_importer *im, const char *path)
+{
     struct sc_model_file *file = &im->files[im->file_count];
     char *text = NULL;
     size_t size = 0;
@@ -166,14 +176,16 @@ static enum sc_status open_file(struct sc_importer *im, const char *path) {
 }
 
 /* The path of `relative` as seen from the folder of `from`. */
-static char *path_beside(struct sc_importer *im, const char *from, const char *relative) {
+static char *path_beside(struct sc_importer *im, const char *from, const char *relative)
+{
     const char *slash = strrchr(from, '/');
     if (relative[0] == '/' || !slash)
         return sc_arena_strdup(im->arena, relative);
     return sc_arena_printf(im->arena, "%.*s/%s", (int)(slash - from), from, relative);
 }
 
-static enum sc_status check_loop(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *extends) {
+static enum sc_status check_loop(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *extends)
+{
     const char *last = im->files[im->file_count - 1].path;
     for (int i = 0; i + 1 < im->file_count; i++)
         if (strcmp(im->files[i].path, last) == 0)
@@ -182,7 +194,8 @@ static enum sc_status check_loop(struct sc_importer *im, const struct sc_json_do
     return SC_OK;
 }
 
-static enum sc_status open_chain(struct sc_importer *im, const char *path) {
+static enum sc_status open_chain(struct sc_importer *im, const char *path)
+{
     enum sc_status status = open_file(im, path);
     while (status == SC_OK) {
         const struct sc_model_file *file = &im->files[im->file_count - 1];
@@ -218,8 +231,8 @@ static enum sc_status open_chain(struct sc_importer *im, const char *path) {
 }
 
 /* The member of the first file of the chain that has it; its document into *doc. */
-static const struct sc_json *find_member(const struct sc_importer *im, const char *key,
-                                         const struct sc_json_doc **doc) {
+static const struct sc_json *find_member(const struct sc_importer *im, const char *key, const struct sc_json_doc **doc)
+{
     for (int i = 0; i < im->file_count; i++) {
         const struct sc_json *value = sc_json_get(im->files[i].root, key);
         *doc = im->files[i].doc;
@@ -231,7 +244,8 @@ static const struct sc_json *find_member(const struct sc_importer *im, const cha
 
 /* ---- mode, precision, batch ------------------------------------------------------------------------- */
 
-static enum sc_status check_mode(struct sc_importer *im) {
+static enum sc_status check_mode(struct sc_importer *im)
+{
     const struct sc_json_doc *doc;
     const struct sc_json *modes = find_member(im, "modes", &doc);
     bool found = modes == NULL;
@@ -256,7 +270,8 @@ static enum sc_status check_mode(struct sc_importer *im) {
     return status;
 }
 
-static enum sc_status read_precision(struct sc_importer *im) {
+static enum sc_status read_precision(struct sc_importer *im)
+{
     const struct sc_json_doc *doc;
     const struct sc_json *value = find_member(im, "precision", &doc);
     const char *name = im->options->precision;
@@ -275,7 +290,8 @@ static enum sc_status read_precision(struct sc_importer *im) {
 }
 
 /* A count from the options, or else from the files; 0 when neither has it. */
-static enum sc_status read_count(struct sc_importer *im, const char *key, int64_t option, int64_t *out) {
+static enum sc_status read_count(struct sc_importer *im, const char *key, int64_t option, int64_t *out)
+{
     const struct sc_json_doc *doc;
     const struct sc_json *value = find_member(im, key, &doc);
     *out = option;
@@ -290,7 +306,8 @@ static enum sc_status read_count(struct sc_importer *im, const char *key, int64_
     return status;
 }
 
-static enum sc_status read_batch(struct sc_importer *im) {
+static enum sc_status read_batch(struct sc_importer *im)
+{
     int64_t batch, microbatches, sequence;
     const struct sc_json_doc *doc;
     for (int mode = 0; mode < SC_MODE_COUNT; mode++)
@@ -318,7 +335,8 @@ static enum sc_status read_batch(struct sc_importer *im) {
                             "a batch of %lld does not split into %lld microbatches; give a divisor of %lld",
                             (long long)batch, (long long)microbatches, (long long)batch);
     if (batch % microbatches != 0)
-        return sc_fail(im->err, SC_USAGE, "a batch of %lld does not split into %lld microbatches; give a divisor of %lld",
+        return sc_fail(im->err, SC_USAGE,
+                       "a batch of %lld does not split into %lld microbatches; give a divisor of %lld",
                        (long long)batch, (long long)microbatches, (long long)batch);
     im->variables.data[im->variables.count - 1].value = batch / microbatches;
     if (!sc_model_define(im, "microbatches", microbatches) || (sequence && !sc_model_define(im, "seq", sequence)))
@@ -329,13 +347,15 @@ static enum sc_status read_batch(struct sc_importer *im) {
 
 /* ---- parameters ------------------------------------------------------------------------------------- */
 
-static enum sc_status check_parameter_name(struct sc_importer *im, const struct sc_json *item) {
+static enum sc_status check_parameter_name(struct sc_importer *im, const struct sc_json *item)
+{
     const char *name = sc_json_key(item);
     if (im->variables.count >= SC_MODEL_MAX_NAMES)
         return sc_json_fail(im->doc, item, im->err, "more than %d parameters", SC_MODEL_MAX_NAMES);
     size_t good = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
     if (!*name || name[good] || (*name >= '0' && *name <= '9') || good >= 64)
-        return sc_json_fail(im->doc, item, im->err, "\"%.80s\" cannot name a parameter; use letters, digits and _", name);
+        return sc_json_fail(im->doc, item, im->err, "\"%.80s\" cannot name a parameter; use letters, digits and _",
+                            name);
     for (size_t i = 0; i < im->variables.count; i++)
         if (strcmp(im->variables.data[i].name, name) == 0)
             return sc_json_fail(im->doc, item, im->err, "\"%s\" is named twice, or is one of %s", name,
@@ -344,7 +364,8 @@ static enum sc_status check_parameter_name(struct sc_importer *im, const struct 
 }
 
 static enum sc_status set_list(struct sc_importer *im, const struct sc_json_doc *doc, const struct sc_json *value,
-                               const char *name) {
+                               const char *name)
+{
     struct sc_variable variable = {.name = name};
     char label[96];
     enum sc_status status =
@@ -359,7 +380,8 @@ static enum sc_status set_list(struct sc_importer *im, const struct sc_json_doc 
 }
 
 /* One declared parameter: its value is the setting's, or that of the first file of the chain that has it. */
-static enum sc_status read_parameter(struct sc_importer *im, const struct sc_json *declared) {
+static enum sc_status read_parameter(struct sc_importer *im, const struct sc_json *declared)
+{
     const char *name = sc_json_key(declared);
     const struct sc_json *value = declared;
     const struct sc_json_doc *doc = im->doc;
@@ -388,7 +410,8 @@ static enum sc_status read_parameter(struct sc_importer *im, const struct sc_jso
 }
 
 /* Names of the declared parameters, to suggest the nearest. */
-static const char *nearest_parameter(const struct sc_json *declared, const char *name) {
+static const char *nearest_parameter(const struct sc_json *declared, const char *name)
+{
     const char *names[256];
     size_t count = 0;
     for (const struct sc_json *p = declared ? sc_json_first(declared) : NULL; p && count < SC_LEN(names);
@@ -398,11 +421,12 @@ static const char *nearest_parameter(const struct sc_json *declared, const char 
 }
 
 /* Everything that is set has to be declared by the file with the body. */
-static enum sc_status check_overrides(struct sc_importer *im, const struct sc_json *declared) {
+static enum sc_status check_overrides(struct sc_importer *im, const struct sc_json *declared)
+{
     for (int i = 0; i + 1 < im->file_count; i++) {
         const struct sc_json *given = NULL;
-        enum sc_status status = sc_json_want(im->files[i].doc, im->files[i].root, "parameters", false, SC_JSON_OBJECT,
-                                             &given, im->err);
+        enum sc_status status =
+            sc_json_want(im->files[i].doc, im->files[i].root, "parameters", false, SC_JSON_OBJECT, &given, im->err);
         if (status != SC_OK)
             return status;
         for (const struct sc_json *p = given ? sc_json_first(given) : NULL; p; p = sc_json_next(p)) {
@@ -424,7 +448,8 @@ static enum sc_status check_overrides(struct sc_importer *im, const struct sc_js
     return SC_OK;
 }
 
-static enum sc_status read_parameters(struct sc_importer *im) {
+static enum sc_status read_parameters(struct sc_importer *im)
+{
     const struct sc_json *root = im->files[im->file_count - 1].root, *declared = NULL, *let = NULL;
     enum sc_status status = sc_json_want(im->doc, root, "parameters", false, SC_JSON_OBJECT, &declared, im->err);
     if (status == SC_OK)
@@ -450,7 +475,8 @@ static enum sc_status read_parameters(struct sc_importer *im) {
 
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
-static enum sc_status start_builder(struct sc_importer *im, const char *path) {
+static enum sc_status start_builder(struct sc_importer *im, const char *path)
+{
     const char *name = "model";
     const struct sc_json_doc *doc;
     const struct sc_json *value = find_member(im, "name", &doc);
@@ -463,7 +489,8 @@ static enum sc_status start_builder(struct sc_importer *im, const char *path) {
     return im->builder ? SC_OK : sc_model_no_memory(im);
 }
 
-static enum sc_status import(struct sc_importer *im, const char *path, struct sc_graph **out) {
+static enum sc_status import(struct sc_importer *im, const char *path, struct sc_graph **out)
+{
     enum sc_status status = open_chain(im, path);
     if (status != SC_OK)
         return status;
@@ -485,14 +512,15 @@ static enum sc_status import(struct sc_importer *im, const char *path, struct sc
     status = sc_graph_build(im->builder, out, &inner);
     if (status == SC_INPUT) {
         int dead = sc_graph_find_dead(im->builder);
-        return sc_json_fail(im->doc, dead < 0 ? im->files[im->file_count - 1].root : im->places.data[dead], im->err, "%s",
-                            inner.message);
+        return sc_json_fail(im->doc, dead < 0 ? im->files[im->file_count - 1].root : im->places.data[dead], im->err,
+                            "%s", inner.message);
     }
     return status == SC_OK ? SC_OK : sc_fail(im->err, status, "%s", inner.message);
 }
 
 enum sc_status sc_import_model(const char *path, const struct sc_model_options *options, struct sc_graph **out,
-                               struct sc_error *err) {
+                               struct sc_error *err)
+{
     static const struct sc_model_options none;
     struct sc_error unused = {0};
     struct sc_importer im = {.options = options ? options : &none, .err = err ? err : &unused};

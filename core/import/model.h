@@ -41,8 +41,8 @@ struct sc_model_file {
 struct sc_importer {
     const struct sc_model_options *options;
     struct sc_error *err;
-    struct sc_arena *arena;   /* for the import */
-    struct sc_arena *scratch; /* for one op */
+    struct sc_arena *arena;                         /* for the import */
+    struct sc_arena *scratch;                       /* for one op */
     struct sc_model_file files[SC_MODEL_MAX_FILES]; /* the given one first, the one with the body last */
     int file_count;
     const struct sc_json_doc *doc; /* the last file's */
@@ -51,8 +51,8 @@ struct sc_importer {
     const struct sc_json *blocks;
     struct sc_graph_builder *builder;
     SC_VEC(const struct sc_json *) places; /* of each op of the builder */
-    struct sc_map tensors; /* full name → tensor, or SC_ABSENT */
-    struct sc_str prefix;  /* "layer.3.mlp." */
+    struct sc_map tensors;                 /* full name → tensor, or SC_ABSENT */
+    struct sc_str prefix;                  /* "layer.3.mlp." */
     int depth;
     bool in_layer;
     int outputs;
@@ -82,8 +82,8 @@ enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value
 const char *sc_model_full_name(struct sc_importer *im, const char *name);
 /* Let a full name stand for a tensor (or SC_ABSENT); refuses a name that is taken. */
 enum sc_status sc_model_bind(struct sc_importer *im, const struct sc_json *at, const char *full, int64_t tensor);
-/* A reference: "name" or {"from": "name", "when": …}. `item` is the op it belongs to, for messages. *tensor is SC_ABSENT
- * when its "when" is false. */
+/* A reference: "name" or {"from": "name", "when": …}. `item` is the op it belongs to, for messages. *tensor is
+ * SC_ABSENT when its "when" is false. */
 enum sc_status sc_model_resolve(struct sc_importer *im, const struct sc_json *reference, const struct sc_json *item,
                                 int64_t *tensor);
 /* Value of the object's "when"; true without one. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Names in the body of a model file: "{expressions}" inside them, scopes, references. Inside group "layer.3" the op "fc1"
- * is "layer.3.fc1", and a reference is looked for in the innermost group first.
+ * Names in the body of a model file: "{expressions}" inside them, scopes, references. Inside group "layer.3" the op
+ * "fc1" is "layer.3.fc1", and a reference is looked for in the innermost group first.
  */
 #include "model.h"
 
@@ -11,7 +11,8 @@ static const char *const reference_keys[] = {"from", "when", "comment", NULL};
 
 /* The text of a name or reference with each "{expression}" replaced by its value; lives as long as
  * im->scratch at least. */
-enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value, const char **out) {
+enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value, const char **out)
+{
     const char *text = sc_json_string(value);
     char why[256], expression[256];
     if (!text || !*text)
@@ -51,7 +52,8 @@ enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value
 }
 
 /* The first `length` bytes of the prefix, then `name`; in im->scratch. NULL: out of memory. */
-static const char *join(struct sc_importer *im, size_t length, const char *name) {
+static const char *join(struct sc_importer *im, size_t length, const char *name)
+{
     size_t size = strlen(name) + 1;
     char *full = sc_arena_alloc(im->scratch, length + size);
     if (full) {
@@ -62,9 +64,13 @@ static const char *join(struct sc_importer *im, size_t length, const char *name)
 }
 
 /* `name` inside the current group. */
-const char *sc_model_full_name(struct sc_importer *im, const char *name) { return join(im, im->prefix.length, name); }
+const char *sc_model_full_name(struct sc_importer *im, const char *name)
+{
+    return join(im, im->prefix.length, name);
+}
 
-enum sc_status sc_model_bind(struct sc_importer *im, const struct sc_json *at, const char *full, int64_t tensor) {
+enum sc_status sc_model_bind(struct sc_importer *im, const struct sc_json *at, const char *full, int64_t tensor)
+{
     int64_t before;
     if (sc_map_get_text(&im->tensors, full, &before))
         return sc_json_fail(im->doc, at, im->err, "the name \"%.150s\" is used twice", full);
@@ -72,7 +78,8 @@ enum sc_status sc_model_bind(struct sc_importer *im, const struct sc_json *at, c
 }
 
 /* Look in the current group, then in those around it. */
-static bool lookup(struct sc_importer *im, const char *name, int64_t *tensor, bool *failed) {
+static bool lookup(struct sc_importer *im, const char *name, int64_t *tensor, bool *failed)
+{
     const char *prefix = sc_str_text(&im->prefix);
     size_t length = strlen(prefix);
     for (;;) {
@@ -89,7 +96,8 @@ static bool lookup(struct sc_importer *im, const char *name, int64_t *tensor, bo
 }
 
 /* Names that can be seen here, most recent first, as references would write them. */
-static const char *nearest_name(struct sc_importer *im, const char *name) {
+static const char *nearest_name(struct sc_importer *im, const char *name)
+{
     const char *names[256], *prefix = sc_str_text(&im->prefix);
     size_t count = 0, length = strlen(prefix);
     for (size_t i = im->tensors.count; i-- > 0 && count < SC_LEN(names);) {
@@ -104,7 +112,8 @@ static const char *nearest_name(struct sc_importer *im, const char *name) {
 
 /* Is there an item of that name further down in the list that holds `value`? */
 static enum sc_status unknown_name(struct sc_importer *im, const struct sc_json *value, const struct sc_json *items,
-                                   const char *name) {
+                                   const char *name)
+{
     static const char *const words[] = {"op", "group", "input", "parameter", "cache"};
     for (const struct sc_json *item = items; item; item = sc_json_next(item))
         for (size_t w = 0; w < SC_LEN(words); w++) {
@@ -121,7 +130,8 @@ static enum sc_status unknown_name(struct sc_importer *im, const struct sc_json 
                         "there is no tensor \"%.150s\" here; an op reads what was made before it", name);
 }
 
-enum sc_status sc_model_wanted(struct sc_importer *im, const struct sc_json *object, bool *wanted) {
+enum sc_status sc_model_wanted(struct sc_importer *im, const struct sc_json *object, bool *wanted)
+{
     const struct sc_json *when = sc_json_get(object, "when");
     int64_t value = 1;
     enum sc_status status = when ? sc_model_number(im, im->doc, when, &value) : SC_OK;
@@ -132,7 +142,8 @@ enum sc_status sc_model_wanted(struct sc_importer *im, const struct sc_json *obj
 /* A reference: "name" or {"from": "name", "when": …}. `item` is the op it belongs to, for messages. *tensor is
  * SC_ABSENT when its "when" is false. */
 enum sc_status sc_model_resolve(struct sc_importer *im, const struct sc_json *reference, const struct sc_json *item,
-                              int64_t *tensor) {
+                                int64_t *tensor)
+{
     const struct sc_json *value = reference;
     const char *name = NULL;
     bool failed = false, wanted = true;
@@ -153,6 +164,7 @@ enum sc_status sc_model_resolve(struct sc_importer *im, const struct sc_json *re
     if (!lookup(im, name, tensor, &failed))
         return failed ? sc_model_no_memory(im) : unknown_name(im, value, item, name);
     if (*tensor == SC_ABSENT)
-        return sc_json_fail(im->doc, value, im->err, "\"%.150s\" is absent here: its \"when\" is false, or nothing in it was made", name);
+        return sc_json_fail(im->doc, value, im->err,
+                            "\"%.150s\" is absent here: its \"when\" is false, or nothing in it was made", name);
     return SC_OK;
 }

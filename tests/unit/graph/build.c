@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 int make_source(struct sc_graph_builder *b, const char *kind, const char *name, enum sc_dtype dtype,
-                const int64_t *shape) {
+                const int64_t *shape)
+{
     struct sc_op_spec spec = {.name = name, .kind = kind, .dtype = &dtype, .shape = shape};
     struct sc_error err = {0};
     int tensor = -1;
@@ -15,7 +16,8 @@ int make_source(struct sc_graph_builder *b, const char *kind, const char *name, 
     return tensor;
 }
 
-int make_op(struct sc_graph_builder *b, const char *name, const char *kind, const char *rule, const int *operands) {
+int make_op(struct sc_graph_builder *b, const char *name, const char *kind, const char *rule, const int *operands)
+{
     struct sc_op_spec spec = {.name = name, .kind = kind, .rule = rule, .operands = operands};
     struct sc_error err = {0};
     int tensor = -1;
@@ -26,7 +28,8 @@ int make_op(struct sc_graph_builder *b, const char *name, const char *kind, cons
     return tensor;
 }
 
-struct sc_graph *finish(struct sc_graph_builder *b, int output) {
+struct sc_graph *finish(struct sc_graph_builder *b, int output)
+{
     struct sc_graph *graph = NULL;
     struct sc_error err = {0};
     if (sc_graph_mark_output(b, output, &err) != SC_OK || sc_graph_build(b, &graph, &err) != SC_OK)
@@ -35,7 +38,8 @@ struct sc_graph *finish(struct sc_graph_builder *b, int output) {
     return graph;
 }
 
-const char *shape_text(const struct sc_tensor *tensor, char out[128]) {
+const char *shape_text(const struct sc_tensor *tensor, char out[128])
+{
     struct sc_str text = {0};
     for (int d = 0; d < tensor->rank; d++)
         sc_str_addf(&text, "%s%lld", d ? ", " : "", (long long)tensor->size[d]);

@@ -17,7 +17,7 @@
 /* A tensor of kind input or parameter; `shape` ends with 0. */
 int make_source(struct sc_graph_builder *b, const char *kind, const char *name, enum sc_dtype dtype,
                 const int64_t *shape);
-#define INPUT(b, name, ...) make_source(b, "input", name, SC_DTYPE_FP32, (const int64_t[]){__VA_ARGS__, 0})
+#define INPUT(b, name, ...)  make_source(b, "input", name, SC_DTYPE_FP32, (const int64_t[]){__VA_ARGS__, 0})
 #define WEIGHT(b, name, ...) make_source(b, "parameter", name, SC_DTYPE_FP32, (const int64_t[]){__VA_ARGS__, 0})
 
 /* An op with up to four operands (end with -1) and an own rule or NULL; its first result. */

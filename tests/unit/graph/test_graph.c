@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* x → fc → relu, `count` times; the weights are square. */
-static struct sc_graph *make_chain(int count, int64_t width) {
+static struct sc_graph *make_chain(int count, int64_t width)
+{
     struct sc_graph_builder *b = sc_graph_builder_new("chain", "test");
     int x = INPUT(b, "x", 8, width);
     struct sc_error err = {0};
@@ -28,7 +29,8 @@ static struct sc_graph *make_chain(int count, int64_t width) {
     return finish(b, x);
 }
 
-static void a_graph_knows_its_parts(void **state) {
+static void a_graph_knows_its_parts(void **state)
+{
     (void)state;
     struct sc_graph *g = make_chain(3, 16);
     assert_int_equal(g->op_count, 10);
@@ -56,7 +58,8 @@ static void a_graph_knows_its_parts(void **state) {
     sc_graph_free(g);
 }
 
-static void gradients_flow_from_parameters(void **state) {
+static void gradients_flow_from_parameters(void **state)
+{
     (void)state;
     struct sc_graph_builder *b = sc_graph_builder_new("g", "");
     int tokens = make_source(b, "input", "tokens", SC_DTYPE_INT32, (const int64_t[]){4, 0});
@@ -67,12 +70,17 @@ static void gradients_flow_from_parameters(void **state) {
     int sum = OP(b, "sum", "add", NULL, plain, word);
     int64_t k = 2;
     struct sc_attribute attribute = {"k", 1, &k};
-    struct sc_op_spec spec = {.name = "best", .kind = "top_k", .operands = &sum, .operand_count = 1,
-                              .attribute_count = 1, .attributes = &attribute};
+    struct sc_op_spec spec = {.name = "best",
+                              .kind = "top_k",
+                              .operands = &sum,
+                              .operand_count = 1,
+                              .attribute_count = 1,
+                              .attributes = &attribute};
     int best;
     assert_int_equal(sc_graph_add_op(b, &spec, &best, NULL), SC_OK);
     struct sc_graph *g = finish(b, best);
-    const bool wanted[] = {[0] = false, [1] = false, [2] = true, [3] = false, [4] = true, [5] = true, [6] = true, [7] = false};
+    const bool wanted[] = {
+        [0] = false, [1] = false, [2] = true, [3] = false, [4] = true, [5] = true, [6] = true, [7] = false};
     assert_int_equal(g->tensor_count, 8);
     assert_string_equal(g->tensors[7].name, "best:1");
     for (int t = 0; t < g->tensor_count; t++)
@@ -81,7 +89,8 @@ static void gradients_flow_from_parameters(void **state) {
     sc_graph_free(g);
 }
 
-static void equal_ops_share_a_class_and_a_rule(void **state) {
+static void equal_ops_share_a_class_and_a_rule(void **state)
+{
     (void)state;
     struct sc_graph *g = make_chain(4, 16);
     int first = sc_graph_find_op(g, "layer.0.fc"), second = sc_graph_find_op(g, "layer.1.fc"),
@@ -101,7 +110,8 @@ static void equal_ops_share_a_class_and_a_rule(void **state) {
     sc_graph_free(c);
 }
 
-static void repeated_layers_are_found(void **state) {
+static void repeated_layers_are_found(void **state)
+{
     (void)state;
     struct sc_graph *g = make_chain(12, 16);
     /* Layers 1 to 10: the first has an input without gradient, the last one is the output. */
@@ -115,7 +125,8 @@ static void repeated_layers_are_found(void **state) {
 
 /* Layers that look alike but are wired differently are no repeat: each reads the layer before it, except that one
  * reads the layer before that. */
-static void repeats_are_verified_edge_by_edge(void **state) {
+static void repeats_are_verified_edge_by_edge(void **state)
+{
     (void)state;
     struct sc_graph_builder *b = sc_graph_builder_new("g", "");
     int before = WEIGHT(b, "x0", 8, 8), x = WEIGHT(b, "x1", 8, 8);
@@ -140,7 +151,8 @@ static void repeats_are_verified_edge_by_edge(void **state) {
 }
 
 /* Blocks of two kinds in turn, and a tensor that all of them read. */
-static void repeats_have_long_periods_and_shared_tensors(void **state) {
+static void repeats_have_long_periods_and_shared_tensors(void **state)
+{
     (void)state;
     struct sc_graph_builder *b = sc_graph_builder_new("g", "");
     int memory = WEIGHT(b, "memory", 8, 8), x = WEIGHT(b, "x", 8, 8);
@@ -161,7 +173,8 @@ static void repeats_have_long_periods_and_shared_tensors(void **state) {
     sc_graph_free(g);
 }
 
-static void references_are_counted(void **state) {
+static void references_are_counted(void **state)
+{
     (void)state;
     struct sc_graph *g = make_chain(2, 16), *same = sc_graph_share(g);
     assert_ptr_equal(g, same);
@@ -171,20 +184,23 @@ static void references_are_counted(void **state) {
     sc_graph_free(NULL);
 }
 
-static struct sc_graph_builder *start(void) {
+static struct sc_graph_builder *start(void)
+{
     struct sc_graph_builder *b = sc_graph_builder_new("g", "");
     INPUT(b, "x", 4, 8);
     return b;
 }
 
 static void expect_refusal(struct sc_graph_builder *b, enum sc_status status, const struct sc_error *err,
-                           const char *message) {
+                           const char *message)
+{
     if (status == SC_OK || !strstr(err->message, message))
         fail_msg("status %d, \"%s\" instead of \"%s\"", status, err->message, message);
     sc_graph_builder_free(b);
 }
 
-static void wrong_graphs_are_refused(void **state) {
+static void wrong_graphs_are_refused(void **state)
+{
     (void)state;
     struct sc_graph *out;
     struct sc_error err = {0};
@@ -234,9 +250,12 @@ static void wrong_graphs_are_refused(void **state) {
         int64_t shape[16];
         for (size_t d = 0; d < SC_LEN(shape); d++)
             shape[d] = specs[i].size;
-        struct sc_op_spec spec = {.name = specs[i].name, .kind = specs[i].rank < 0 ? "relu" : "input",
-                                  .operands = &specs[i].operand, .operand_count = specs[i].rank < 0,
-                                  .rank = specs[i].rank < 0 ? 0 : specs[i].rank, .shape = shape,
+        struct sc_op_spec spec = {.name = specs[i].name,
+                                  .kind = specs[i].rank < 0 ? "relu" : "input",
+                                  .operands = &specs[i].operand,
+                                  .operand_count = specs[i].rank < 0,
+                                  .rank = specs[i].rank < 0 ? 0 : specs[i].rank,
+                                  .shape = shape,
                                   .rule = specs[i].dims};
         memset(&err, 0, sizeof err);
         b = start();
@@ -244,7 +263,8 @@ static void wrong_graphs_are_refused(void **state) {
     }
 }
 
-static void too_many_ops_are_refused(void **state) {
+static void too_many_ops_are_refused(void **state)
+{
     (void)state;
     struct sc_graph_builder *b = start();
     struct sc_error err = {0};
@@ -265,7 +285,8 @@ static void too_many_ops_are_refused(void **state) {
 
 static int64_t allocations_left;
 
-static void *failing_realloc(void *user, void *pointer, size_t size) {
+static void *failing_realloc(void *user, void *pointer, size_t size)
+{
     (void)user;
     if (size == 0) {
         free(pointer);
@@ -277,7 +298,8 @@ static void *failing_realloc(void *user, void *pointer, size_t size) {
 }
 
 /* Build a small graph; every failure has to be SC_NO_MEMORY or NULL. */
-static enum sc_status try_to_build(struct sc_graph **out) {
+static enum sc_status try_to_build(struct sc_graph **out)
+{
     struct sc_graph_builder *b = sc_graph_builder_new("g", "s");
     if (!b)
         return SC_NO_MEMORY;
@@ -291,7 +313,8 @@ static enum sc_status try_to_build(struct sc_graph **out) {
         snprintf(name, sizeof name, "layer.%d", i);
         status = sc_graph_begin_layer(b, name, &err);
         snprintf(name, sizeof name, "layer.%d.w", i);
-        struct sc_op_spec w = {.name = name, .kind = "parameter", .rank = 2, .shape = (const int64_t[]){8, 8}, .dtype = &dtype};
+        struct sc_op_spec w = {
+            .name = name, .kind = "parameter", .rank = 2, .shape = (const int64_t[]){8, 8}, .dtype = &dtype};
         if (status == SC_OK)
             status = sc_graph_add_op(b, &w, &operands[1], &err);
         operands[0] = i ? x : operands[1];
@@ -310,7 +333,8 @@ static enum sc_status try_to_build(struct sc_graph **out) {
     return status;
 }
 
-static void every_failed_allocation_is_survived(void **state) {
+static void every_failed_allocation_is_survived(void **state)
+{
     (void)state;
     const struct sc_allocator failing = {failing_realloc, NULL};
     sc_set_allocator(&failing);
@@ -334,7 +358,8 @@ static void every_failed_allocation_is_survived(void **state) {
     assert_true(n > 10);
 }
 
-static void dtypes_and_modes_have_names(void **state) {
+static void dtypes_and_modes_have_names(void **state)
+{
     (void)state;
     for (int i = 0; i < SC_DTYPE_COUNT; i++) {
         enum sc_dtype dtype;
@@ -355,7 +380,8 @@ static void dtypes_and_modes_have_names(void **state) {
     assert_false(sc_dtype_is_float(SC_DTYPE_INT64) || sc_dtype_is_float(SC_DTYPE_BOOL));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_graph_knows_its_parts),
         cmocka_unit_test(gradients_flow_from_parameters),

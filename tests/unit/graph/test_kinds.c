@@ -19,7 +19,8 @@ struct attributes {
     struct sc_attribute at[4];
 };
 
-static void read_attributes(const char *text, struct attributes *out) {
+static void read_attributes(const char *text, struct attributes *out)
+{
     memset(out, 0, sizeof *out);
     while (text && *text) {
         int i = out->count++;
@@ -40,7 +41,8 @@ static void read_attributes(const char *text, struct attributes *out) {
 /* Add an op of `kind` on operands of these shapes ("2 3; 3 5", "-" for none, "()" a scalar; "i:" before a shape makes
  * it int32). */
 static enum sc_status add(struct sc_graph_builder *b, const char *kind, const char *rule, const char *shapes,
-                          const char *attributes, const char *sizes, int *first, struct sc_error *err) {
+                          const char *attributes, const char *sizes, int *first, struct sc_error *err)
+{
     int operands[SC_MAX_PORTS], count = 0;
     struct attributes given, factors;
     read_attributes(attributes, &given);
@@ -62,8 +64,14 @@ static enum sc_status add(struct sc_graph_builder *b, const char *kind, const ch
         snprintf(name, sizeof name, "in%d", count);
         operands[count++] = make_source(b, "input", name, integer ? SC_DTYPE_INT32 : SC_DTYPE_FP16, shape);
     }
-    struct sc_op_spec spec = {.name = "op", .kind = kind, .rule = rule, .operands = operands, .operand_count = count,
-                              .attribute_count = given.count, .attributes = given.at, .size_count = factors.count,
+    struct sc_op_spec spec = {.name = "op",
+                              .kind = kind,
+                              .rule = rule,
+                              .operands = operands,
+                              .operand_count = count,
+                              .attribute_count = given.count,
+                              .attributes = given.at,
+                              .size_count = factors.count,
                               .sizes = factors.at};
     return sc_graph_add_op(b, &spec, first, err);
 }
@@ -82,9 +90,11 @@ static const struct good good[] = {
     {"dispatch", "2 3 4;2 3 5", NULL, "c=6", "g t e, g t h -> e g c h", "[4, 2, 6, 5] fp16", 0},
     {"combine", "2 3 4;4 2 6 5", NULL, NULL, "g t e, e g c h -> g t h", "[2, 3, 5] fp16", 0},
     {"conv2d", "2 3 8 8;5 3 3 3", NULL, NULL,
-     "b c h w, o c k l -> b o h w | halo h 1, halo w 1, replicate k, replicate l", "[2, 5, 8, 8] fp16", 2. * 2 * 3 * 64 * 5 * 9},
+     "b c h w, o c k l -> b o h w | halo h 1, halo w 1, replicate k, replicate l", "[2, 5, 8, 8] fp16",
+     2. * 2 * 3 * 64 * 5 * 9},
     {"conv2d", "2 3 8 8;5 3 3 3", "stride=2", NULL,
-     "b c h*2 w*2, o c k l -> b o h w | halo h 1, halo w 1, replicate k, replicate l", "[2, 5, 4, 4] fp16", 2. * 2 * 3 * 16 * 5 * 9},
+     "b c h*2 w*2, o c k l -> b o h w | halo h 1, halo w 1, replicate k, replicate l", "[2, 5, 4, 4] fp16",
+     2. * 2 * 3 * 16 * 5 * 9},
     {"conv2d", "1 3 224 224;4 3 7 7", "stride=2 padding=3", NULL,
      "b c h*2 w*2, o c k l -> b o h w | halo h 3, halo w 3, replicate k, replicate l", "[1, 4, 112, 112] fp16",
      2. * 3 * 112 * 112 * 4 * 49},
@@ -94,8 +104,8 @@ static const struct good good[] = {
      "b c _ _, o c k l -> b o h w | replicate k, replicate l, replicate h, replicate w", "[1, 4, 7, 6] fp16",
      2. * 3 * 42 * 4 * 9},
     {"pool", "1 3 8 8", "window=2", NULL, "b c h*2 w*2 -> b c h w", "[1, 3, 4, 4] fp16", 4. * 48},
-    {"pool", "1 3 112 112", "window=3 stride=2", NULL, "b c h*2 w*2 -> b c h w | halo h 1, halo w 1", "[1, 3, 56, 56] fp16",
-     9. * 3 * 56 * 56},
+    {"pool", "1 3 112 112", "window=3 stride=2", NULL, "b c h*2 w*2 -> b c h w | halo h 1, halo w 1",
+     "[1, 3, 56, 56] fp16", 9. * 3 * 56 * 56},
     {"upsample", "1 3 4 4", NULL, NULL, "b c h w -> b c h*2 w*2", "[1, 3, 8, 8] fp16", 4. * 48},
     {"embedding", "i:2 3;11 5", NULL, NULL, "d0 d1, v h -> d0 d1 h", "[2, 3, 5] fp16", 0},
     {"softmax", "2 3 5", NULL, NULL, "d0 d1 n -> d0 d1 n | stat n 2", "[2, 3, 5] fp16", 180},
@@ -109,18 +119,20 @@ static const struct good good[] = {
     {"attention", "2 3 20;2 7 20;2 7 20", "heads=4", NULL,
      "b s (g d), b t (g d), b t (g d) -> b s (g d) | replicate d, ring t s", "[2, 3, 20] fp16", 4. * 2 * 3 * 7 * 20},
     {"attention", "2 3 20;2 7 10;2 7 10", "heads=4 kv_heads=2", NULL,
-     "b s (g r d), b t (g d), b t (g d) -> b s (g r d) | replicate d, ring t s", "[2, 3, 20] fp16", 4. * 2 * 3 * 7 * 20},
+     "b s (g r d), b t (g d), b t (g d) -> b s (g r d) | replicate d, ring t s", "[2, 3, 20] fp16",
+     4. * 2 * 3 * 7 * 20},
     {"attention", "2 3 4 5;2 7 2 5;2 7 2 5", NULL, NULL,
      "b s (g r) d, b t g d, b t g d -> b s (g r) d | replicate d, ring t s", "[2, 3, 4, 5] fp16", 4. * 2 * 3 * 7 * 20},
     {"attention", "2 3 4 5;2 7 4 5;2 7 4 6", NULL, NULL,
-     "b s g d, b t g d, b t g e -> b s g e | replicate d, ring t s, replicate e", "[2, 3, 4, 6] fp16", 2. * 2 * 3 * 7 * 4 * 11},
+     "b s g d, b t g d, b t g e -> b s g e | replicate d, ring t s, replicate e", "[2, 3, 4, 6] fp16",
+     2. * 2 * 3 * 7 * 4 * 11},
     {"attention", "2 1 20;2 1 20;2 1 20;2 7 20;2 7 20", "heads=4", NULL,
      "b s (g d), b s (g d), b s (g d), b t (g d), b t (g d) -> b s (g d) | replicate d", "[2, 1, 20] fp16",
      4. * 2 * 1 * 7 * 20},
-    {"mla", "2 3 24;2 7 6", "heads=4 latent=5", NULL, "b s (n e), b t e -> b s (n c) | replicate e, ring t s, replicate c",
-     "[2, 3, 20] fp16", 2. * 2 * 3 * 7 * 4 * 11},
-    {"mla", "2 1 24;2 1 6;2 7 6", "heads=4 latent=5", NULL, "b s (n e), b s e, b t e -> b s (n c) | replicate e, replicate c",
-     "[2, 1, 20] fp16", 2. * 2 * 1 * 7 * 4 * 11},
+    {"mla", "2 3 24;2 7 6", "heads=4 latent=5", NULL,
+     "b s (n e), b t e -> b s (n c) | replicate e, ring t s, replicate c", "[2, 3, 20] fp16", 2. * 2 * 3 * 7 * 4 * 11},
+    {"mla", "2 1 24;2 1 6;2 7 6", "heads=4 latent=5", NULL,
+     "b s (n e), b s e, b t e -> b s (n c) | replicate e, replicate c", "[2, 1, 20] fp16", 2. * 2 * 1 * 7 * 4 * 11},
     {"rotary", "2 3 20", "heads=4", NULL, "d0 d1 (n d) -> d0 d1 (n d) | replicate d", "[2, 3, 20] fp16", 360},
     {"rotary", "2 3 4 5", NULL, NULL, "d0 d1 d2 d -> d0 d1 d2 d | replicate d", "[2, 3, 4, 5] fp16", 360},
     {"dropout", "2 3", NULL, NULL, "d0 d1 -> d0 d1", "[2, 3] fp16", 12},
@@ -154,7 +166,8 @@ static const struct good good[] = {
     {"expand", "1 3", "shape=4,3", NULL, "_ d1 -> d0 d1", "[4, 3] fp16", 0},
 };
 
-static void kinds_infer_shapes_and_flops(void **state) {
+static void kinds_infer_shapes_and_flops(void **state)
+{
     (void)state;
     for (size_t i = 0; i < SC_LEN(good); i++) {
         const struct good *g = &good[i];
@@ -179,7 +192,8 @@ static void kinds_infer_shapes_and_flops(void **state) {
 }
 
 /* The table above has every kind that makes its rule, and every other kind has a rule in the table or is listed. */
-static void every_kind_is_described_and_tested(void **state) {
+static void every_kind_is_described_and_tested(void **state)
+{
     (void)state;
     static const char *const same_as_relu = "silu sigmoid tanh exp log sqrt rsqrt square abs neg scale cast";
     static const char *const sources = "input parameter cache einsum";
@@ -251,7 +265,8 @@ static const struct {
     {"einsum", "a -> a b", "4", NULL, "b=-1", "the size of b is -1"},
 };
 
-static void wrong_ops_are_refused_with_a_reason(void **state) {
+static void wrong_ops_are_refused_with_a_reason(void **state)
+{
     (void)state;
     for (size_t i = 0; i < SC_LEN(bad); i++) {
         struct sc_graph_builder *b = sc_graph_builder_new("test", "");
@@ -267,7 +282,8 @@ static void wrong_ops_are_refused_with_a_reason(void **state) {
 }
 
 /* Reshapes between random shapes: the rule's walks multiply to both shapes, and reshaping back gives the first one. */
-static void random_reshapes_are_consistent(void **state) {
+static void random_reshapes_are_consistent(void **state)
+{
     (void)state;
     uint64_t seed = 7;
     for (int round = 0; round < 2000; round++) {
@@ -293,8 +309,12 @@ static void random_reshapes_are_consistent(void **state) {
         while (shapes[1][rank])
             rank++;
         struct sc_attribute shape = {"shape", rank, shapes[1]};
-        struct sc_op_spec spec = {.name = "y", .kind = "reshape", .operands = &x, .operand_count = 1,
-                                  .attribute_count = 1, .attributes = &shape};
+        struct sc_op_spec spec = {.name = "y",
+                                  .kind = "reshape",
+                                  .operands = &x,
+                                  .operand_count = 1,
+                                  .attribute_count = 1,
+                                  .attributes = &shape};
         enum sc_status status = sc_graph_add_op(b, &spec, &y, &err);
         if (status != SC_OK && strstr(err.message, "factors")) { /* six small factors in one dimension */
             sc_graph_builder_free(b);
@@ -326,7 +346,8 @@ static void random_reshapes_are_consistent(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds_infer_shapes_and_flops),
         cmocka_unit_test(every_kind_is_described_and_tested),

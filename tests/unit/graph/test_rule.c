@@ -9,7 +9,8 @@
 #include <string.h>
 
 /* Shapes are written "8 16; 16 32". */
-static int read_shapes(const char *text, struct sc_shape *shapes) {
+static int read_shapes(const char *text, struct sc_shape *shapes)
+{
     int count = *text ? 1 : 0;
     for (; *text; text++) {
         struct sc_shape *shape = &shapes[count - 1];
@@ -56,7 +57,8 @@ static const struct good good[] = {
 };
 
 static void bind(const char *text, const char *shapes, struct sc_binding *binding, struct sc_shape *operands,
-                 struct sc_arena *arena, struct sc_error *err, enum sc_status *status) {
+                 struct sc_arena *arena, struct sc_error *err, enum sc_status *status)
+{
     memset(binding, 0, sizeof *binding);
     memset(operands, 0, SC_MAX_PORTS * sizeof *operands);
     memset(err, 0, sizeof *err);
@@ -66,7 +68,8 @@ static void bind(const char *text, const char *shapes, struct sc_binding *bindin
     *status = sc_rule_bind(arena, binding, err);
 }
 
-static void rules_bind_to_shapes(void **state) {
+static void rules_bind_to_shapes(void **state)
+{
     (void)state;
     struct sc_arena *arena = sc_arena_new();
     for (size_t i = 0; i < SC_LEN(good); i++) {
@@ -86,15 +89,16 @@ static void rules_bind_to_shapes(void **state) {
     sc_arena_free(arena);
 }
 
-static void factors_know_their_kind(void **state) {
+static void factors_know_their_kind(void **state)
+{
     (void)state;
     struct sc_arena *arena = sc_arena_new();
     struct sc_binding binding;
     struct sc_shape operands[SC_MAX_PORTS];
     struct sc_error err;
     enum sc_status status;
-    bind("b s d, b t d, t v -> b s v | replicate d, ring t s, halo b 3", "2 3 5; 2 7 5; 7 11", &binding, operands, arena, &err,
-         &status);
+    bind("b s d, b t d, t v -> b s v | replicate d, ring t s, halo b 3", "2 3 5; 2 7 5; 7 11", &binding, operands,
+         arena, &err, &status);
     assert_int_equal(status, SC_OK);
     const struct sc_factor *f = binding.rule.factor;
     const enum sc_factor_kind kinds[] = {SC_HALO, SC_PASS, SC_REPLICATE, SC_RING, SC_PASS};
@@ -111,7 +115,8 @@ static void factors_know_their_kind(void **state) {
     sc_arena_free(arena);
 }
 
-static void binding_a_canonical_text_again_changes_nothing(void **state) {
+static void binding_a_canonical_text_again_changes_nothing(void **state)
+{
     (void)state;
     struct sc_arena *arena = sc_arena_new();
     for (size_t i = 0; i < SC_LEN(good); i++) {
@@ -164,7 +169,8 @@ static const struct {
     {"", "4", "expected \"->\""},
 };
 
-static void wrong_rules_are_refused_with_a_reason(void **state) {
+static void wrong_rules_are_refused_with_a_reason(void **state)
+{
     (void)state;
     struct sc_arena *arena = sc_arena_new();
     for (size_t i = 0; i < SC_LEN(bad); i++) {
@@ -180,11 +186,15 @@ static void wrong_rules_are_refused_with_a_reason(void **state) {
     sc_arena_free(arena);
 }
 
-static void sizes_can_be_given(void **state) {
+static void sizes_can_be_given(void **state)
+{
     (void)state;
     struct sc_arena *arena = sc_arena_new();
     struct sc_shape operands[1] = {{.rank = 1, .size = {12}}};
-    struct sc_binding binding = {.text = "(a b) -> a b c", .operands = operands, .operand_count = 1, .size_count = 2,
+    struct sc_binding binding = {.text = "(a b) -> a b c",
+                                 .operands = operands,
+                                 .operand_count = 1,
+                                 .size_count = 2,
                                  .sizes = {{"b", 4}, {"c", 5}}};
     struct sc_error err = {0};
     assert_int_equal(sc_rule_bind(arena, &binding, &err), SC_OK);
@@ -202,11 +212,14 @@ static void sizes_can_be_given(void **state) {
     sc_arena_free(arena);
 }
 
-static void names_are_taken_over_from_operands(void **state) {
+static void names_are_taken_over_from_operands(void **state)
+{
     (void)state;
     struct sc_arena *arena = sc_arena_new();
-    struct sc_shape operands[2] = {{.rank = 3, .size = {2, 3, 5}, .names = {"b", "s", "f"}}, {.rank = 2, .size = {5, 7}}};
-    struct sc_binding binding = {.text = "... h, h f -> ... f", .operands = operands, .operand_count = 2, .inherit = true};
+    struct sc_shape operands[2] = {{.rank = 3, .size = {2, 3, 5}, .names = {"b", "s", "f"}},
+                                   {.rank = 2, .size = {5, 7}}};
+    struct sc_binding binding = {
+        .text = "... h, h f -> ... f", .operands = operands, .operand_count = 2, .inherit = true};
     struct sc_error err = {0};
     assert_int_equal(sc_rule_bind(arena, &binding, &err), SC_OK);
     assert_string_equal(binding.rule.text, "b s f, f h -> b s h"); /* h and f have changed places */
@@ -217,7 +230,8 @@ static void names_are_taken_over_from_operands(void **state) {
     sc_arena_free(arena);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_bind_to_shapes),
         cmocka_unit_test(factors_know_their_kind),

@@ -9,13 +9,15 @@
 
 static char folder[64];
 
-int files_setup(void **state) {
+int files_setup(void **state)
+{
     (void)state;
     strcpy(folder, "/tmp/stagecut-test-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
 
-int files_teardown(void **state) {
+int files_teardown(void **state)
+{
     (void)state;
     DIR *dir = opendir(folder);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
@@ -27,13 +29,15 @@ int files_teardown(void **state) {
     return rmdir(folder);
 }
 
-const char *files_path(const char *name) {
+const char *files_path(const char *name)
+{
     static char path[512];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }
 
-const char *files_write(const char *name, const char *text, size_t size) {
+const char *files_write(const char *name, const char *text, size_t size)
+{
     const char *path = files_path(name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
@@ -42,7 +46,8 @@ const char *files_write(const char *name, const char *text, size_t size) {
     return path;
 }
 
-struct sc_graph *import_file(const char *path, const struct sc_model_options *options) {
+struct sc_graph *import_file(const char *path, const struct sc_model_options *options)
+{
     struct sc_graph *graph = NULL;
     struct sc_error err = {0};
     char message[2048];
@@ -53,6 +58,7 @@ struct sc_graph *import_file(const char *path, const struct sc_model_options *op
     return graph;
 }
 
-struct sc_graph *import_text(const char *text, const struct sc_model_options *options) {
+struct sc_graph *import_text(const char *text, const struct sc_model_options *options)
+{
     return import_file(files_write("model.json", text, strlen(text)), options);
 }

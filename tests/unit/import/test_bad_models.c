@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 /* Import and say what happened, as the program would print it; fails the test when it takes more than a second. */
-static enum sc_status try_import(const char *path, char message[2048]) {
+static enum sc_status try_import(const char *path, char message[2048])
+{
     struct sc_graph *graph = NULL;
     struct sc_error err = {0};
     clock_t start = clock();
@@ -31,7 +32,8 @@ static enum sc_status try_import(const char *path, char message[2048]) {
     return status;
 }
 
-static void every_broken_file_gets_its_message(void **state) {
+static void every_broken_file_gets_its_message(void **state)
+{
     (void)state;
     char line[4096], message[2048], path[4200];
     size_t lines = 0, files = 0;
@@ -63,7 +65,8 @@ static void every_broken_file_gets_its_message(void **state) {
 }
 
 /* Write `text` to a file, import it, expect a part of the message. */
-static void expect(const char *name, const struct sc_str *text, const char *part) {
+static void expect(const char *name, const struct sc_str *text, const char *part)
+{
     char message[2048];
     assert_false(text->failed);
     try_import(files_write(name, sc_str_text(text), text->length), message);
@@ -71,14 +74,16 @@ static void expect(const char *name, const struct sc_str *text, const char *part
         fail_msg("%s says \"%s\", without \"%s\"", name, message, part);
 }
 
-static void repeat_text(struct sc_str *text, const char *piece, size_t times) {
+static void repeat_text(struct sc_str *text, const char *piece, size_t times)
+{
     for (size_t i = 0; i < times; i++)
         sc_str_add(text, piece);
 }
 
 static const char *const head = "{\"stagecut\": 1, \"body\": [{\"input\": \"x\", \"shape\": [4]}";
 
-static void a_million_ops_are_refused(void **state) {
+static void a_million_ops_are_refused(void **state)
+{
     (void)state;
     struct sc_str text = {0};
     sc_str_add(&text, head);
@@ -95,7 +100,8 @@ static void a_million_ops_are_refused(void **state) {
     sc_str_free(&text);
 }
 
-static void deep_nesting_is_refused(void **state) {
+static void deep_nesting_is_refused(void **state)
+{
     (void)state;
     struct sc_str text = {0};
     static const char *const pieces[] = {"[", "{\"a\":", "{\"stagecut\": 1, \"body\": [{\"group\": \"g\", \"body\": "};
@@ -113,23 +119,29 @@ static void deep_nesting_is_refused(void **state) {
     sc_str_free(&text);
 }
 
-static void long_things_are_refused_or_read(void **state) {
+static void long_things_are_refused_or_read(void **state)
+{
     (void)state;
     struct sc_str text = {0}, name = {0};
     repeat_text(&name, "abcdefgh", 125000);
-    sc_str_addf(&text, "%s, {\"op\": \"%s\", \"kind\": \"relu\", \"in\": \"x\"}], \"outputs\": [\"x\"]}", head, sc_str_text(&name));
+    sc_str_addf(&text, "%s, {\"op\": \"%s\", \"kind\": \"relu\", \"in\": \"x\"}], \"outputs\": [\"x\"]}", head,
+                sc_str_text(&name));
     expect("name.json", &text, "a name of more than 1000 bytes");
     sc_str_clear(&text);
-    sc_str_addf(&text, "%s, {\"op\": \"y\", \"kind\": \"%s\", \"in\": \"x\"}], \"outputs\": [\"x\"]}", head, sc_str_text(&name));
+    sc_str_addf(&text, "%s, {\"op\": \"y\", \"kind\": \"%s\", \"in\": \"x\"}], \"outputs\": [\"x\"]}", head,
+                sc_str_text(&name));
     expect("kind.json", &text, "unknown kind");
     sc_str_clear(&text);
-    sc_str_addf(&text, "%s, {\"op\": \"y\", \"rule\": \"%s -> x\", \"in\": \"x\"}], \"outputs\": [\"x\"]}", head, sc_str_text(&name));
+    sc_str_addf(&text, "%s, {\"op\": \"y\", \"rule\": \"%s -> x\", \"in\": \"x\"}], \"outputs\": [\"x\"]}", head,
+                sc_str_text(&name));
     expect("rule.json", &text, "a rule of more than 1000 bytes");
     sc_str_clear(&text);
-    sc_str_addf(&text, "%s, {\"op\": \"y\", \"kind\": \"relu\", \"in\": \"%s\"}], \"outputs\": [\"x\"]}", head, sc_str_text(&name));
+    sc_str_addf(&text, "%s, {\"op\": \"y\", \"kind\": \"relu\", \"in\": \"%s\"}], \"outputs\": [\"x\"]}", head,
+                sc_str_text(&name));
     expect("reference.json", &text, "a name of more than 1000 bytes");
     sc_str_clear(&text);
-    sc_str_addf(&text, "{\"stagecut\": 1, \"parameters\": {\"a\": \"%s\"}, \"body\": [], \"outputs\": []}", sc_str_text(&name));
+    sc_str_addf(&text, "{\"stagecut\": 1, \"parameters\": {\"a\": \"%s\"}, \"body\": [], \"outputs\": []}",
+                sc_str_text(&name));
     expect("expression.json", &text, "an expression of more than 1000 characters");
     sc_str_clear(&text);
     sc_str_addf(&text, "{\"stagecut\": 1, \"extends\": \"%s\"}", sc_str_text(&name));
@@ -155,18 +167,24 @@ static void long_things_are_refused_or_read(void **state) {
 }
 
 /* What a file can repeat is counted, so that a small file cannot ask for much work. */
-static void multiplied_work_is_refused(void **state) {
+static void multiplied_work_is_refused(void **state)
+{
     (void)state;
     struct sc_str text = {0};
     static const char *const costs[] = {
-        "\"in\": [\"x\"%s]", "\"in\": \"x\", \"when\": \"1%s\"", "\"in\": \"x\", \"weights\": {\"w\": [4]%s}",
+        "\"in\": [\"x\"%s]",
+        "\"in\": \"x\", \"when\": \"1%s\"",
+        "\"in\": \"x\", \"weights\": {\"w\": [4]%s}",
     };
     static const char *const pieces[] = {", {\"from\": \"x\", \"when\": false}", "+1", ", \"w%zu\": [\"4\"]"};
     static const char *const kinds[] = {"relu", "relu", "add"};
     static const size_t times[] = {1000, 400, 10};
     for (size_t k = 0; k < SC_LEN(costs); k++) {
         sc_str_clear(&text);
-        sc_str_addf(&text, "%s, {\"group\": \"y\", \"repeat\": 90000, \"in\": {\"x\": \"x\"}, \"body\": [{\"op\": \"a\", \"kind\": \"%s\", ", head, kinds[k]);
+        sc_str_addf(&text,
+                    "%s, {\"group\": \"y\", \"repeat\": 90000, \"in\": {\"x\": \"x\"}, \"body\": [{\"op\": \"a\", "
+                    "\"kind\": \"%s\", ",
+                    head, kinds[k]);
         sc_str_addn(&text, costs[k], strcspn(costs[k], "%"));
         for (size_t i = 0; i < times[k]; i++)
             sc_str_addf(&text, pieces[k], i);
@@ -176,7 +194,8 @@ static void multiplied_work_is_refused(void **state) {
     sc_str_free(&text);
 }
 
-static void what_is_no_file_is_refused(void **state) {
+static void what_is_no_file_is_refused(void **state)
+{
     (void)state;
     char message[2048];
     assert_int_equal(try_import(files_path("missing.json"), message), SC_IO);
@@ -188,7 +207,8 @@ static void what_is_no_file_is_refused(void **state) {
 }
 
 /* A good model of many kinds of item, as text. */
-static void read_sample(struct sc_str *text) {
+static void read_sample(struct sc_str *text)
+{
     FILE *file = fopen(TEST_SOURCE_DIR "/samples/models/family/moe.json", "r");
     assert_non_null(file);
     for (int c; (c = fgetc(file)) != EOF;)
@@ -196,7 +216,8 @@ static void read_sample(struct sc_str *text) {
     fclose(file);
 }
 
-static void every_truncation_is_refused(void **state) {
+static void every_truncation_is_refused(void **state)
+{
     (void)state;
     char message[2048];
     struct sc_str text = {0};
@@ -207,7 +228,8 @@ static void every_truncation_is_refused(void **state) {
     sc_str_free(&text);
 }
 
-static void random_damage_is_survived(void **state) {
+static void random_damage_is_survived(void **state)
+{
     (void)state;
     static const char letters[] = "{}[]\",:0123456789-+*/ abcefghilnorstux_?|>()\\\n";
     char message[2048];
@@ -221,13 +243,17 @@ static void random_damage_is_survived(void **state) {
         for (uint64_t k = 1 + sc_random_below(&seed, 3); k > 0; k--) {
             size_t at = sc_random_below(&seed, text.length), run = 1 + sc_random_below(&seed, 8);
             switch (sc_random_below(&seed, 3)) {
-            case 0: text.data[at] = letters[sc_random_below(&seed, sizeof letters - 1)]; break;
+            case 0:
+                text.data[at] = letters[sc_random_below(&seed, sizeof letters - 1)];
+                break;
             case 1:
                 run = run < text.length - at ? run : text.length - at - 1;
                 memmove(text.data + at, text.data + at + run, text.length - at - run + 1);
                 text.length -= run;
                 break;
-            default: text.data[at] = (char)sc_random_below(&seed, 256); break;
+            default:
+                text.data[at] = (char)sc_random_below(&seed, 256);
+                break;
             }
         }
         refused += try_import(files_write("damaged.json", sc_str_text(&text), text.length), message) != SC_OK;
@@ -237,7 +263,8 @@ static void random_damage_is_survived(void **state) {
     sc_str_free(&text);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_broken_file_gets_its_message),
         cmocka_unit_test(a_million_ops_are_refused),
