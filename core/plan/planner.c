@@ -492,12 +492,15 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
     if (status == SC_OK)
         status = shapes_to_try(planner->cluster, settings, hosts * devices, shapes, &count, err);
     int tries = count * (remats ? 2 : 1);
+    double deadline = request->cancel ? request->cancel->deadline : 0;
     for (int i = 0; status == SC_OK && i < tries; i++) {
         struct sc_mesh mesh;
         struct attempt attempt = {0};
         enum sc_remat remat = remats ? (i % 2 ? SC_REMAT_LAYER : SC_REMAT_NONE)
                               : settings->remat == SC_REMAT_LAYER ? SC_REMAT_LAYER
                                                                   : SC_REMAT_NONE;
+        if (deadline > 0) /* each try has its share of the time that is left */
+            request->cancel->deadline = sc_now() + (deadline - sc_now()) / (tries - i);
         status = sc_mesh_make(planner->cluster, hosts, devices, &shapes[remats ? i / 2 : i], planner->formulas, &mesh,
                               err);
         if (status == SC_OK)
@@ -509,9 +512,13 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
         attempt_free(&attempt);
         if (search->best.solution && (status == SC_CANCELLED || status == SC_TIMEOUT)) { /* keep what is there */
             search->bound = -INFINITY;
-            return SC_OK;
+            status = SC_OK;
+            if (sc_cancel_requested(request->cancel))
+                break;
         }
     }
+    if (deadline > 0)
+        request->cancel->deadline = deadline;
     if (status == SC_OK && request->deltas && tries > 1 && search->best.solution->choices) {
         status = solve_attempt(&search->best, request, true, err);
         search->seconds += status == SC_OK ? search->best.solution->seconds : 0;

@@ -252,15 +252,23 @@ static void write_alternative(struct sc_str *out, const struct sc_plan *plan, in
     write_flips(out, plan, op, other->choices);
 }
 
-/* The alternative of least Δ. */
-static int best_other(const struct sc_plan *plan, int node)
+/* The alternative of least Δ; -1 when there is none. A pinned op's alternatives are known only when its pin gives way. */
+static enum sc_status best_other(const struct sc_plan *plan, int node, int *best, struct sc_error *err)
 {
-    int best = -1, choices = plan->costs->nodes[node].set->count;
-    for (int c = 0; plan->delta && c < choices; c++)
-        if (c != plan->choice[node] && isfinite(plan->delta[node][c]) &&
-            (best < 0 || plan->delta[node][c] < plan->delta[node][best]))
-            best = c;
-    return best;
+    int choices = plan->costs->nodes[node].set->count;
+    const double *delta = plan->delta && !plan_full(plan)->forced[node] ? plan->delta[node] : NULL;
+    struct sc_solution *freed = NULL;
+    enum sc_status status = SC_OK;
+    *best = -1;
+    if (!delta)
+        status = plan_solve_forced(plan, node, -1, NULL, &freed, err);
+    if (freed)
+        delta = freed->marginal ? freed->marginal[node] : NULL;
+    for (int c = 0; delta && c < choices; c++)
+        if (c != plan->choice[node] && isfinite(delta[c]) && (*best < 0 || delta[c] < delta[*best]))
+            *best = c;
+    sc_solution_free(freed);
+    return status;
 }
 
 static bool tally_own(tallies *paid, const struct sc_plan *plan, int op)
@@ -288,8 +296,8 @@ enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struc
     if (ok)
         write_now(out, plan, op, &paid);
     if (choice < 0 || choice == plan->choice[node])
-        choice = best_other(plan, node);
-    if (ok && choice >= 0)
+        status = best_other(plan, node, &choice, err);
+    if (ok && status == SC_OK && choice >= 0)
         status = plan_solve_forced(plan, node, choice, NULL, &other, err);
     if (ok && other && other->choices) {
         settle_ties(plan, node, other->choices);
