@@ -39,8 +39,8 @@ struct sc_settings {
     bool quiet, json;
 };
 void sc_settings_init(struct sc_settings *settings);
-void sc_settings_free(struct sc_settings *settings);
-bool sc_settings_copy(struct sc_settings *to, const struct sc_settings *from);
+void sc_settings_free(struct sc_settings *settings); /* what it owns; leaves the defaults */
+bool sc_settings_copy(struct sc_settings *to, const struct sc_settings *from); /* false: out of memory, nothing to free */
 bool sc_settings_set_model(struct sc_settings *settings, const char *path); /* false: out of memory */
 uint64_t sc_settings_hash(const struct sc_settings *settings); /* of what decides a plan */
 
@@ -207,9 +207,20 @@ const struct sc_verb *sc_session_verb_at(size_t index); /* NULL past the end: pi
 struct sc_session;
 enum sc_status sc_session_new(const struct sc_settings *settings, struct sc_session **out, struct sc_error *err);
 void sc_session_free(struct sc_session *session);
-/* The only function that changes a session: "pin GLOB STRATEGY", "unpin GLOB", "set NAME VALUE", "undo", "redo" … Also several,
- * separated by ";", as one step. On failure nothing changed. */
+/* The only function that changes a session, by a line: one command, or several separated by ";" as one step.
+ *   pin GLOB STRATEGY   the ops that GLOB matches; later pins win; an earlier pin of the same glob goes. STRATEGY is the
+ *                       rest of the command; "free" takes the ops back from earlier pins
+ *   unpin GLOB          afterwards no op that GLOB matches is pinned, and all others are as before: pins within GLOB go,
+ *                       and where a wider one remains, "GLOB=free" follows it. SC_NOT_FOUND when no pin can be meant
+ *   clear               all pins go
+ *   set NAME VALUE      an option that is saved; VALUE is the rest of the command, a flag needs none
+ *   reset NAME          the option's default
+ *   undo [N], redo [N]  alone on the line; N more than there are: all
+ * An argument that begins with " ends at the next "; \" and \\ in between stand for " and \. A line that changes nothing
+ * is SC_OK and no step. On failure (SC_USAGE, SC_NOT_FOUND, SC_LIMIT, SC_NO_MEMORY) nothing changed. */
 enum sc_status sc_session_apply(struct sc_session *session, const char *command, struct sc_error *err);
+/* The GLOB that matches the op of this name and no other, as an argument of a command. */
+void sc_session_put_op(struct sc_str *out, const char *name);
 const struct sc_settings *sc_session_settings(const struct sc_session *session);
 uint64_t sc_session_revision(const struct sc_session *session); /* grows with every change, undo included */
 uint64_t sc_session_hash(const struct sc_session *session);     /* of the state: undo restores it */
@@ -217,7 +228,8 @@ bool sc_session_dirty(const struct sc_session *session);        /* changed since
 int sc_session_undo_depth(const struct sc_session *session);
 int sc_session_redo_depth(const struct sc_session *session);
 const char *sc_session_undo_text(const struct sc_session *session); /* command that undo takes back, or NULL */
-/* The session file: the log of commands over the settings it began with. */
+/* The session file (samples/schema/session.schema.json): the log of commands over the settings it began with. Loading runs
+ * the log again. SC_INPUT with file, line and path for a file that is no session or whose log does not run. */
 enum sc_status sc_session_save(struct sc_session *session, const char *path, struct sc_error *err);
 enum sc_status sc_session_load(const char *path, struct sc_session **out, struct sc_error *err);
 

@@ -14,48 +14,68 @@ void plan_texts_write(struct sc_json_writer *w, const char *key, const char *con
     sc_json_close(w);
 }
 
-void plan_settings_write(struct sc_json_writer *w, const struct sc_settings *settings)
+/* What a getter wrote: a string, or for an option that repeats a list of its lines. */
+static void write_setting(struct sc_json_writer *w, const struct sc_option *option, struct sc_str *text)
 {
-    struct sc_str text = {0};
-    sc_json_open_object(w, "settings", false);
-    sc_json_put_string(w, "model", settings->model);
-    const struct sc_option *option;
-    for (size_t i = 0; (option = sc_option_at(i)); i++) {
-        if (!option->saved || option->repeats)
-            continue;
-        sc_str_clear(&text);
-        option->get(settings, &text);
-        if (text.length)
-            sc_json_put_string(w, option->name, sc_str_text(&text));
+    if (!option->repeats) {
+        sc_json_put_string(w, option->name, sc_str_text(text));
+        return;
     }
-    const struct {
-        const char *key;
-        const struct sc_texts *texts;
-    } lists[] = {{"set", &settings->sets}, {"pin", &settings->pins}};
-    for (size_t i = 0; i < SC_LEN(lists); i++)
-        plan_texts_write(w, lists[i].key, (const char *const *)lists[i].texts->at, lists[i].texts->count);
+    sc_json_open_array(w, option->name, false);
+    for (char *line = text->data; line;) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = '\0';
+        sc_json_put_string(w, NULL, line);
+        line = end ? end + 1 : NULL;
+    }
     sc_json_close(w);
-    sc_str_free(&text);
 }
 
-/* An option's value may be a string or a list of strings. Its own error is put where the value stands. */
+void plan_settings_write(struct sc_json_writer *w, const struct sc_settings *settings)
+{
+    const struct sc_option *option;
+    sc_json_open_object(w, "settings", false);
+    if (settings->model)
+        sc_json_put_string(w, "model", settings->model);
+    for (size_t i = 0; (option = sc_option_at(i)); i++) {
+        struct sc_str text = {0};
+        if (option->saved)
+            option->get(settings, &text);
+        if (text.length)
+            write_setting(w, option, &text);
+        w->out->failed |= text.failed;
+        sc_str_free(&text);
+    }
+    sc_json_close(w);
+}
+
+/* An option's own error is put where the value stands. */
+static enum sc_status read_text(const struct sc_json_doc *doc, const struct sc_json *value, const char *name,
+                                struct sc_settings *settings, struct sc_error *err)
+{
+    struct sc_error why = {0};
+    if (sc_json_type(value) != SC_JSON_STRING)
+        return sc_json_fail(doc, value, err, "found %s; expected a string", sc_json_type_name(sc_json_type(value)));
+    enum sc_status status = sc_settings_set(settings, name, sc_json_string(value), &why);
+    if (status == SC_NO_MEMORY)
+        return sc_fail(err, status, "%s", why.message);
+    return status == SC_OK ? SC_OK : sc_json_fail(doc, value, err, "%s", why.message);
+}
+
+/* A string, or a list of strings where the option repeats. */
 static enum sc_status read_setting(const struct sc_json_doc *doc, const struct sc_json *value, const char *name,
                                    struct sc_settings *settings, struct sc_error *err)
 {
-    struct sc_error why = {0};
-    if (sc_json_type(value) == SC_JSON_ARRAY) {
-        for (const struct sc_json *item = sc_json_first(value); item; item = sc_json_next(item)) {
-            enum sc_status status = read_setting(doc, item, name, settings, err);
-            if (status != SC_OK)
-                return status;
-        }
-        return SC_OK;
-    }
-    if (sc_json_type(value) != SC_JSON_STRING)
-        return sc_json_fail(doc, value, err, "a setting is a string, or a list of strings");
-    if (sc_settings_set(settings, name, sc_json_string(value), &why) != SC_OK)
-        return sc_json_fail(doc, value, err, "%s", why.message);
-    return SC_OK;
+    const struct sc_option *option = sc_option_find(name);
+    enum sc_status status = SC_OK;
+    if (option && !option->saved)
+        return sc_json_fail(doc, value, err, "\"%s\" is of one run, not of a file", name);
+    if (!option || !option->repeats || sc_json_type(value) != SC_JSON_ARRAY)
+        return read_text(doc, value, name, settings, err);
+    for (const struct sc_json *item = sc_json_first(value); item && status == SC_OK; item = sc_json_next(item))
+        status = read_text(doc, item, name, settings, err);
+    return status;
 }
 
 enum sc_status plan_settings_read(const struct sc_json_doc *doc, const struct sc_json *parent,
@@ -73,7 +93,8 @@ enum sc_status plan_settings_read(const struct sc_json_doc *doc, const struct sc
             if (!model)
                 return sc_json_fail(doc, m, err, "the model is a file name, not %s",
                                     sc_json_type_name(sc_json_type(m)));
-            status = sc_settings_set_model(settings, model) ? SC_OK : SC_NO_MEMORY;
+            if (!sc_settings_set_model(settings, model))
+                return sc_fail(err, SC_NO_MEMORY, "no memory for a setting");
         }
         if (status != SC_OK)
             return status;
