@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "draw/grid.h"
 
@@ -45,7 +44,7 @@ static uint32_t to_ascii(uint32_t code)
     } table[] = {
         {0x2500, '-'}, {0x2502, '|'}, {0x256d, '+'}, {0x256e, '+'}, {0x256f, '+'}, {0x2570, '+'}, {0x251c, '|'},
         {0x2524, '|'}, {0x252c, '+'}, {0x2534, '+'}, {0x253c, '+'}, {0x25cf, '*'}, {0x25cb, 'o'}, {0x25b8, '+'},
-        {0x25be, '-'}, {0x2605, '*'}, {0x00d7, 'x'}, {0x0394, 'D'}, {0x2026, '~'}, {0x2265, '>'}, {0x2192, '>'},
+        {0x25be, '-'}, {0x2605, '*'}, {0x00d7, 'x'}, {0x0394, 'd'}, {0x2026, '~'}, {0x2265, '>'}, {0x2192, '>'},
         {0x2021, '#'}, {0x2588, '#'}, {0x2587, '#'}, {0x2591, '.'}, {0x2574, '-'}, {0x2576, '-'}, {0x2575, '|'},
         {0x2577, '|'}, {0x00b5, 'u'}, {0x00b7, '.'},
     };
@@ -55,75 +54,36 @@ static uint32_t to_ascii(uint32_t code)
     return '?';
 }
 
+/* The one place that clips. A wide character whose half is overwritten goes whole. */
+static void set_cell(struct tui_grid *grid, int x, int y, uint32_t code, int columns, enum tui_role role)
+{
+    struct tui_cell *row = grid->cells + (size_t)y * (size_t)grid->width;
+    if (x > 0 && !row[x].code)
+        row[x - 1].code = ' ';
+    if (x + columns < grid->width && !row[x + columns].code)
+        row[x + columns].code = ' ';
+    for (int i = 0; i < columns; i++)
+        row[x + i] = (struct tui_cell){i ? 0 : code, (uint8_t)role};
+}
+
 int tui_put(struct tui_grid *grid, struct tui_rect rect, int x, int y, uint32_t code, enum tui_role role)
 {
-    int columns = 1;
-    if (grid->ascii && code > 0x7e)
-        code = to_ascii(code);
-    if (code > 0x7e) {
-        columns = wcwidth((wchar_t)code);
-        if (columns < 0) {
-            code = 0xfffd;
-            columns = 1;
-        }
-    } else if (code < 0x20) {
-        code = '?';
-    }
+    int columns = tui_code_width(code), gx = rect.x + x, gy = rect.y + y;
+    if (code < 0x20 || code == 0x7f || columns < 0)
+        code = 0xfffd;
     if (columns == 0) /* combining marks have no cell of their own */
         return 0;
-    int gx = rect.x + x, gy = rect.y + y;
+    columns = columns < 0 ? 1 : columns;
     if (x < 0 || y < 0 || x + columns > rect.width || y >= rect.height || gx < 0 || gy < 0 ||
         gx + columns > grid->width || gy >= grid->height)
         return columns;
-    struct tui_cell *cell = &grid->cells[gy * grid->width + gx];
-    *cell = (struct tui_cell){code, (uint8_t)role};
-    if (columns == 2)
-        cell[1] = (struct tui_cell){0, (uint8_t)role};
-    return columns;
-}
-
-uint32_t tui_utf8_next(const char **text)
-{
-    const unsigned char *s = (const unsigned char *)*text;
-    if (!*s)
-        return 0;
-    int length = *s < 0x80 ? 1 : (*s & 0xe0) == 0xc0 ? 2 : (*s & 0xf0) == 0xe0 ? 3 : (*s & 0xf8) == 0xf0 ? 4 : 0;
-    uint32_t code = length == 1 ? *s : length ? *s & (0x7fu >> length) : 0xfffd;
-    for (int i = 1; i < length; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            length = 0;
-            code = 0xfffd;
-            break;
-        }
-        code = code << 6 | (s[i] & 0x3f);
-    }
-    *text += length ? length : 1;
-    return code;
-}
-
-int tui_utf8_put(uint32_t code, char out[5])
-{
-    int length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    if (length == 1) {
-        out[0] = (char)code;
+    if (grid->ascii && code > 0x7e) { /* keeps its width, so that columns stay aligned */
+        for (int i = 0; i < columns; i++)
+            set_cell(grid, gx + i, gy, to_ascii(code), 1, role);
     } else {
-        static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-        for (int i = length - 1; i > 0; i--, code >>= 6)
-            out[i] = (char)(0x80 | (code & 0x3f));
-        out[0] = (char)(lead[length] | code);
+        set_cell(grid, gx, gy, code, columns, role);
     }
-    out[length] = '\0';
-    return length;
-}
-
-int tui_text_width(const char *text)
-{
-    int width = 0;
-    for (uint32_t code; (code = tui_utf8_next(&text));) {
-        int columns = code < 0x7f ? 1 : wcwidth((wchar_t)code);
-        width += columns < 0 ? 1 : columns;
-    }
-    return width;
+    return columns;
 }
 
 int tui_text(struct tui_grid *grid, struct tui_rect rect, int x, int y, enum tui_role role, const char *text)

@@ -52,6 +52,7 @@ int tui_right(struct tui_grid *grid, struct tui_rect rect, int x, int y, int wid
 void tui_fill(struct tui_grid *grid, struct tui_rect rect, int y, uint32_t code, enum tui_role role); /* a row */
 /* Give every cell of a row this role but keep characters; the cursor bar. */
 void tui_tint(struct tui_grid *grid, struct tui_rect rect, int y, enum tui_role role);
+int tui_code_width(uint32_t code); /* columns: 0, 1, 2; -1 for what is not printed */
 int tui_text_width(const char *text);
 
 /* The next code point of UTF-8; U+FFFD for a wrong byte, 0 at the end. */
