@@ -94,9 +94,10 @@ static void write_memory(struct sc_str *out, const struct sc_plan *plan)
 static void write_op_row(struct sc_str *out, const struct sc_plan *plan, int op, int copies, const char *name)
 {
     struct sc_op_cost cost = sc_plan_op_cost(plan, op);
-    char strategy[64], times[32], compute[32], comm[32], memory[32];
+    char strategy[64], times[32] = "", compute[32], comm[32], memory[32];
     sc_plan_op_strategy(plan, op, strategy, sizeof strategy);
-    snprintf(times, sizeof times, copies > 1 ? "x%d" : "", copies);
+    if (copies > 1)
+        snprintf(times, sizeof times, "x%d", copies);
     sc_format_seconds(cost.compute_s * copies, compute, sizeof compute);
     sc_format_seconds((cost.collective_s + cost.resharding_s) * copies, comm, sizeof comm);
     sc_format_bytes(plan_memory_held(&cost.memory) * copies, memory, sizeof memory);
