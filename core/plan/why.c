@@ -192,7 +192,7 @@ static void write_now(struct sc_str *out, const struct sc_plan *plan, int op, co
         sc_str_addf(out, ": each device does 1/%d of its work", split);
     sc_str_addf(out, "%s.\n", plan->pinned[op] ? " because it is pinned" : "");
     if (paid->count) {
-        sc_str_add(out, "It pays an iteration:\n");
+        sc_str_add(out, "An iteration pays for it:\n");
         write_list(out, plan->graph, paid, 1, 6, op);
     }
 }

@@ -85,19 +85,19 @@ static void add_space(struct sc_str *text)
         sc_str_add(text, " ");
 }
 
-/* Axes on `factor` that resolve alike, one word for each way. */
-static void add_factor(struct sc_str *text, const struct names *names, const struct sc_strategy *s, int factor)
+/* Axes on a factor that resolve alike are one word; words stand in the order of their first axes. */
+static void add_factors(struct sc_str *text, const struct names *names, const struct sc_strategy *s)
 {
     unsigned done = 0;
     for (int a = 0; a < SC_MAX_AXES; a++) {
-        if (s->factor[a] != factor || done >> a & 1)
+        if (s->factor[a] < 0 || done >> a & 1)
             continue;
         unsigned alike = 0;
         for (int b = a; b < SC_MAX_AXES; b++)
-            alike |= (unsigned)(s->factor[b] == factor && s->resolve[b] == s->resolve[a]) << b;
+            alike |= (unsigned)(s->factor[b] == s->factor[a] && s->resolve[b] == s->resolve[a]) << b;
         done |= alike;
         add_space(text);
-        sc_str_addf(text, "%s@", names->name[factor]);
+        sc_str_addf(text, "%s@", names->name[s->factor[a]]);
         add_axes(text, alike);
         if (s->resolve[a] >= 0)
             sc_str_addf(text, ":rs(%s)", names->dim[s->resolve[a]]);
@@ -107,8 +107,7 @@ static void add_factor(struct sc_str *text, const struct names *names, const str
 static void write_strategy(const struct names *names, const struct sc_strategy *s, char *out, size_t size)
 {
     struct sc_str text = {0};
-    for (int f = 0; f < names->count; f++)
-        add_factor(&text, names, s, f);
+    add_factors(&text, names, s);
     if (s->partial) {
         add_space(&text);
         sc_str_add(&text, "?");

@@ -45,9 +45,13 @@ static struct columns measure(const struct tui_app *app, int width)
         c.compute = 0;
     c.strategy = width >= 100 ? 22 : width >= 72 ? 18 : 14;
     c.name = width - c.gutter - c.strategy - c.compute - c.comm - c.memory - 2;
+    if (c.name < 18 && c.memory) { /* lanes and names say more than memory does */
+        c.name += c.memory;
+        c.memory = 0;
+    }
     if (c.name < 12) {
+        c.name += c.gutter - 2;
         c.gutter = 2;
-        c.name = width - c.gutter - c.strategy - c.compute - c.comm - c.memory - 2;
     }
     return c;
 }
