@@ -86,8 +86,10 @@ void *sc_arena_alloc(struct sc_arena *arena, size_t size)
     struct chunk *chunk = sc_realloc(NULL, 1, sizeof *chunk + grown);
     if (!chunk)
         return NULL;
-    *chunk = (struct chunk){arena->newest, grown, 0};
-    arena->newest = chunk;
+    /* A chunk made for one large block goes behind the newest, whose room stays in use. */
+    struct chunk **link = arena->newest && size > LARGEST_GROWTH / 2 ? &arena->newest->next : &arena->newest;
+    *chunk = (struct chunk){*link, grown, 0};
+    *link = chunk;
     arena->bytes += sizeof *chunk + grown;
     return take(chunk, size, align);
 }

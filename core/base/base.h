@@ -124,7 +124,11 @@ void sc_str_addf(struct sc_str *str, const char *format, ...) __attribute__((for
 void sc_str_vaddf(struct sc_str *str, const char *format, va_list args);
 const char *sc_str_text(const struct sc_str *str); /* never NULL; borrowed */
 
-/* Glob over whole strings: `*` any run, `?` one character, `[a-z]` a set, `\` quotes. Linear time. */
+/* Bytes of the UTF-8 character at `text` (RFC 3629: no overlong forms, no surrogates); 0 at the end of the text and at
+ * a byte that begins no character. */
+size_t sc_utf8_length(const char *text);
+/* Glob over whole strings: `*` any run, `?` one character, `[a-z]` a set, `[!a-z]` all but it, `\` quotes. Takes at most
+ * as many steps as pattern and text have characters, multiplied. */
 bool sc_glob_match(const char *pattern, const char *text);
 /* The candidate nearest to `word` by edit distance when near enough to be a slip of the keyboard, else NULL. */
 const char *sc_nearest(const char *word, const char *const *candidates, size_t count);
@@ -201,16 +205,19 @@ struct sc_progress_value sc_progress_get(struct sc_progress *progress);
 /* ---- files --------------------------------------------------------------------------------------- */
 
 /* A whole file (or standard input for "-", or a gzip file, found by its magic) into memory; the text is followed by
- * a NUL that is not counted. Refuses more than `limit` bytes. The caller frees *text with sc_free. */
+ * a NUL that is not counted. Refuses more than `limit` bytes (unpacked) with SC_LIMIT; SC_IO when it cannot be read,
+ * SC_INPUT when gzip data is damaged. The caller frees *text with sc_free. */
 enum sc_status sc_file_read(const char *path, size_t limit, char **text, size_t *size, struct sc_error *err);
-/* Atomic: a temporary neighbour, fsync, rename. "-" is standard output. */
+/* Atomic: a temporary neighbour, fsync, rename; an old file's permission bits stay, and a link keeps its target. A device
+ * or a pipe is written as it is. "-" is standard output. SC_IO or SC_NO_MEMORY; then the old file is as it was. */
 enum sc_status sc_file_write(const char *path, const char *text, size_t size, struct sc_error *err);
-bool sc_file_exists(const char *path);
+bool sc_file_exists(const char *path); /* a file of any kind, a folder too */
 
 /* ---- JSON ---------------------------------------------------------------------------------------- */
 
-/* A parsed document. Parsing refuses duplicate keys, NUL bytes, numbers that are not finite, nesting deeper than
- * 200 and trailing text. Positions are found again from the text when an error needs them. */
+/* A parsed document. Parsing refuses, with SC_INPUT, duplicate keys, bytes that are no UTF-8, NUL and control
+ * characters, numbers that are not finite or longer than 63 characters, nesting deeper than 200 and trailing text.
+ * Positions are found again from the text when an error needs them; columns count characters. */
 struct sc_json_doc;
 struct sc_json; /* a value; borrowed from its document */
 
@@ -226,7 +233,7 @@ enum sc_json_type sc_json_type(const struct sc_json *value);
 const char *sc_json_type_name(enum sc_json_type type);                            /* "a string"; static */
 bool sc_json_bool(const struct sc_json *value);                                   /* false when not a boolean */
 double sc_json_number(const struct sc_json *value);                               /* 0 when not a number */
-bool sc_json_is_int(const struct sc_json *value, int64_t *out);                   /* whole and within ±2^53 */
+bool sc_json_is_int(const struct sc_json *value, int64_t *out);                   /* whole, below 2^53 in size */
 const char *sc_json_string(const struct sc_json *value);                          /* NULL when not a string */
 size_t sc_json_count(const struct sc_json *value);                                /* items or members */
 const struct sc_json *sc_json_first(const struct sc_json *value);                 /* NULL when empty or a scalar */
@@ -258,7 +265,8 @@ enum sc_status sc_json_want(const struct sc_json_doc *doc, const struct sc_json 
 enum sc_status sc_json_version(const struct sc_json_doc *doc, struct sc_error *err);
 
 /* A streaming writer into a string. Commas, quoting, indentation and exact numbers are its work; a wrong sequence
- * of calls is SC_BUG. Numbers are written shortest such that they read back exactly; NaN and infinities as null.
+ * of calls is SC_BUG. Numbers get the fewest of 15 to 17 digits that read back exactly; NaN and infinities are null.
+ * Bytes that are no UTF-8 become U+FFFD. Failure to allocate shows in the string.
  * Containers opened with `line` true are written on one line. */
 struct sc_json_writer {
     struct sc_str *out;

@@ -75,28 +75,27 @@ enum sc_status sc_file_read(const char *path, size_t limit, char **text, size_t 
 {
     struct stat info;
     bool standard = strcmp(path, "-") == 0;
+    const char *name = standard ? "standard input" : path;
     errno = 0;
     if (!standard && stat(path, &info) != 0)
-        return io_fail(err, path, "cannot open");
+        return io_fail(err, name, "cannot open");
     if (!standard && S_ISDIR(info.st_mode)) {
         errno = EISDIR;
-        return io_fail(err, path, "cannot read");
+        return io_fail(err, name, "cannot read");
     }
     gzFile file = open_for_reading(path);
     if (!file)
-        return io_fail(err, path, "cannot open");
-    if (err)
-        snprintf(err->file, sizeof err->file, "%s", path);
+        return errno ? io_fail(err, name, "cannot open") : sc_fail(err, SC_NO_MEMORY, "no memory to read %s", name);
     gzbuffer(file, 1 << 17);
-    enum sc_status status = read_all(file, path, limit, text, size, err);
+    enum sc_status status = read_all(file, name, limit, text, size, err);
     int closed = gzclose(file);
     if (status == SC_OK && closed == Z_BUF_ERROR) {
         sc_free(*text);
         *text = NULL;
-        return sc_fail(err, SC_INPUT, "the gzip data ends too early");
+        status = sc_fail(err, SC_INPUT, "the gzip data ends too early");
     }
-    if (status == SC_OK && err)
-        err->file[0] = '\0';
+    if (status != SC_OK && err)
+        snprintf(err->file, sizeof err->file, "%s", name);
     return status;
 }
 
@@ -114,6 +113,58 @@ static bool write_all(int fd, const char *text, size_t size)
     return true;
 }
 
+/* A new file beside `path`, in the mode that the process gives new files; its name goes to *name. */
+static int open_neighbour(const char *path, char **name, struct sc_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    int folder = slash ? (int)(slash - path) + 1 : 0;
+    size_t length = (size_t)folder + 64;
+    *name = sc_alloc(length);
+    if (!*name) {
+        sc_fail(err, SC_NO_MEMORY, "no memory to write %s", path);
+        return -1;
+    }
+    int fd = -1;
+    errno = EEXIST;
+    for (int n = 0; fd < 0 && errno == EEXIST && n < 1000; n++) {
+        snprintf(*name, length, "%.*s.stagecut-%ld-%d", folder, path, (long)getpid(), n);
+        fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    if (fd < 0)
+        io_fail(err, path, "cannot write");
+    return fd;
+}
+
+/* Replaces the regular file `path`, or makes it. `mode` 0: as new files are. */
+static enum sc_status replace(const char *path, mode_t mode, const char *text, size_t size, struct sc_error *err)
+{
+    char *name;
+    enum sc_status status = SC_OK;
+    int fd = open_neighbour(path, &name, err);
+    if (fd < 0) {
+        status = name ? SC_IO : SC_NO_MEMORY;
+        sc_free(name);
+        return status;
+    }
+    bool ok = (mode == 0 || fchmod(fd, mode) == 0) && write_all(fd, text, size) && fsync(fd) == 0;
+    int number = errno;
+    if (close(fd) != 0 && ok) {
+        ok = false;
+        number = errno;
+    }
+    if (ok && rename(name, path) != 0) {
+        ok = false;
+        number = errno;
+    }
+    if (!ok) {
+        unlink(name);
+        errno = number;
+        status = io_fail(err, path, "cannot write");
+    }
+    sc_free(name);
+    return status;
+}
+
 enum sc_status sc_file_write(const char *path, const char *text, size_t size, struct sc_error *err)
 {
     if (strcmp(path, "-") == 0) {
@@ -121,8 +172,9 @@ enum sc_status sc_file_write(const char *path, const char *text, size_t size, st
         return write_all(STDOUT_FILENO, text, size) ? SC_OK : io_fail(err, "standard output", "cannot write");
     }
     struct stat info;
-    bool exists = stat(path, &info) == 0;
-    if (exists && !S_ISREG(info.st_mode)) { /* a device or pipe: nothing to replace */
+    if (stat(path, &info) != 0)
+        return replace(path, 0, text, size, err);
+    if (!S_ISREG(info.st_mode)) { /* a device or pipe: nothing to replace */
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         bool ok = fd >= 0 && write_all(fd, text, size);
         enum sc_status status = ok ? SC_OK : io_fail(err, path, "cannot write");
@@ -130,30 +182,11 @@ enum sc_status sc_file_write(const char *path, const char *text, size_t size, st
             close(fd);
         return status;
     }
-    size_t length = strlen(path) + 16;
-    char *temporary = sc_alloc(length);
-    if (!temporary)
-        return sc_fail(err, SC_NO_MEMORY, "no memory to write %s", path);
-    snprintf(temporary, length, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    enum sc_status status = SC_OK;
-    if (fd < 0) {
-        status = io_fail(err, path, "cannot write");
-    } else {
-        mode_t mask = umask(0);
-        umask(mask);
-        bool ok = fchmod(fd, exists ? info.st_mode & 0777 : 0666 & ~mask) == 0 && write_all(fd, text, size) &&
-                  fsync(fd) == 0;
-        if (!ok)
-            status = io_fail(err, path, "cannot write");
-        if (close(fd) != 0 && status == SC_OK)
-            status = io_fail(err, path, "cannot write");
-        if (status == SC_OK && rename(temporary, path) != 0)
-            status = io_fail(err, path, "cannot write");
-        if (status != SC_OK)
-            unlink(temporary);
-    }
-    sc_free(temporary);
+    char *target = realpath(path, NULL); /* a link keeps pointing where it does */
+    if (!target)
+        return io_fail(err, path, "cannot write");
+    enum sc_status status = replace(target, info.st_mode & 07777, text, size, err);
+    free(target);
     return status;
 }
 

@@ -3,11 +3,9 @@
  * Writing JSON into a string.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/base.h"
+#include "base/number.h"
 
 void sc_json_begin(struct sc_json_writer *w, struct sc_str *out)
 {
@@ -19,15 +17,18 @@ static void put_quoted(struct sc_str *out, const char *text)
 {
     sc_str_add(out, "\"");
     for (const char *run = text; *run;) {
-        size_t plain = 0;
-        while ((unsigned char)run[plain] >= 0x20 && run[plain] != '"' && run[plain] != '\\')
-            plain++;
+        size_t plain = 0, length;
+        while ((unsigned char)run[plain] >= 0x20 && run[plain] != '"' && run[plain] != '\\' &&
+               (length = sc_utf8_length(run + plain)) > 0)
+            plain += length;
         sc_str_addn(out, run, plain);
         run += plain;
         if (*run == '"' || *run == '\\')
             sc_str_addf(out, "\\%c", *run++);
-        else if (*run)
+        else if (*run && (unsigned char)*run < 0x20)
             sc_str_addf(out, "\\u%04x", (unsigned char)*run++);
+        else if (*run)
+            run++, sc_str_add(out, "\xef\xbf\xbd");
     }
     sc_str_add(out, "\"");
 }
@@ -38,6 +39,8 @@ static void lead(struct sc_json_writer *w, const char *key)
     bool in_array = w->depth == 0 || w->closer_is_array[w->depth];
     if ((key != NULL) == in_array)
         SC_BUG("a JSON %s a key", in_array ? "item has" : "member lacks");
+    if (w->depth == 0 && !w->first[0])
+        SC_BUG("a second JSON value at the root");
     if (!w->first[w->depth])
         sc_str_add(w->out, w->line_depth ? ", " : ",");
     if (w->depth && !w->line_depth)
@@ -97,21 +100,11 @@ void sc_json_put_string(struct sc_json_writer *w, const char *key, const char *v
 
 void sc_json_put_number(struct sc_json_writer *w, const char *key, double value)
 {
-    char text[40];
+    char text[SC_NUMBER_TEXT];
     lead(w, key);
-    if (!isfinite(value)) {
-        sc_str_add(w->out, "null");
-        return;
-    }
-    if (value == floor(value) && fabs(value) < 0x1p53) {
-        snprintf(text, sizeof text, "%.0f", value == 0 ? 0 : value);
-    } else {
-        int digits = 15;
-        do
-            snprintf(text, sizeof text, "%.*g", digits++, value);
-        while (digits <= 17 && strtod(text, NULL) != value);
-    }
-    sc_str_add(w->out, text);
+    if (isfinite(value))
+        sc_number_write(value, text);
+    sc_str_add(w->out, isfinite(value) ? text : "null");
 }
 
 void sc_json_put_int(struct sc_json_writer *w, const char *key, int64_t value)

@@ -33,10 +33,12 @@ enum sc_status sc_fail(struct sc_error *err, enum sc_status status, const char *
 {
     if (!err)
         return status;
+    char message[sizeof err->message]; /* the arguments may point into err */
     va_list args;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    vsnprintf(message, sizeof message, format, args);
     va_end(args);
+    memcpy(err->message, message, sizeof message);
     err->status = status;
     return status;
 }
@@ -65,8 +67,10 @@ void sc_bug_set_hook(void (*hook)(void))
 _Noreturn void sc_bug(const char *file, int line, const char *format, ...)
 {
     va_list args;
-    if (bug_hook)
-        bug_hook();
+    void (*hook)(void) = bug_hook;
+    bug_hook = NULL; /* a hook that is broken itself must not come back here for ever */
+    if (hook)
+        hook();
     fprintf(stderr, "stagecut: broken invariant at %s:%d: ", file, line);
     va_start(args, format);
     vfprintf(stderr, format, args);

@@ -1,59 +1,103 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Globs, slips of the keyboard, numbers for people, numbers from text.
+ * Characters, globs, slips of the keyboard, numbers for people.
  */
-#include <errno.h>
-#include <locale.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 
-/* One pattern element against one character; *next is set behind the element. A "[" without "]" is itself. */
-static bool matches_one(const char *pattern, char c, const char **next)
+size_t sc_utf8_length(const char *text)
 {
-    if (*pattern == '[') {
-        const char *p = pattern + 1;
-        bool negated = *p == '!' || *p == '^', found = false;
-        p += negated;
-        for (const char *first = p; *p && (*p != ']' || p == first); p++) {
-            if (p[1] == '-' && p[2] && p[2] != ']') {
-                found |= *p <= c && c <= p[2];
-                p += 2;
-            } else {
-                found |= *p == c;
-            }
+    const unsigned char *u = (const unsigned char *)text;
+    if (u[0] < 0x80)
+        return u[0] != 0;
+    size_t length = u[0] >= 0xc2 && u[0] < 0xe0 ? 2 : (u[0] & 0xf0) == 0xe0 ? 3 : u[0] >= 0xf0 && u[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((u[i] & 0xc0) != 0x80)
+            return 0;
+    bool wrong = (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf0 && u[1] < 0x90) ||
+                 (u[0] == 0xf4 && u[1] > 0x8f);
+    return wrong ? 0 : length;
+}
+
+/* The character at *text, which is not at its end; *text moves behind it. A byte that is no UTF-8 is a character of
+ * its own, beyond all others. */
+static uint32_t take(const char **text)
+{
+    const unsigned char *u = (const unsigned char *)*text;
+    size_t length = sc_utf8_length(*text);
+    *text += length ? length : 1;
+    if (length == 0)
+        return 0x110000u + u[0];
+    uint32_t c = length == 1 ? u[0] : u[0] & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++)
+        c = c << 6 | (u[i] & 0x3fu);
+    return c;
+}
+
+/* The "]" that ends the set at `pattern`, which is at a "["; NULL when there is none. A "]" that comes first is one of
+ * the set's characters. */
+static const char *set_end(const char *pattern)
+{
+    const char *p = pattern + 1;
+    p += *p == '!' || *p == '^';
+    p += *p == ']';
+    return strchr(p, ']');
+}
+
+static bool in_set(const char *pattern, const char *end, uint32_t c)
+{
+    const char *p = pattern + 1;
+    bool negated = *p == '!' || *p == '^', found = false;
+    for (p += negated; p < end;) {
+        uint32_t low = take(&p), high = low;
+        if (*p == '-' && p + 1 < end) {
+            p++;
+            high = take(&p);
         }
-        if (*p == ']') {
-            *next = p + 1;
-            return found != negated;
-        }
+        found |= low <= c && c <= high;
     }
-    if (*pattern == '\\' && pattern[1])
-        pattern++;
-    else if (*pattern == '?') {
-        *next = pattern + 1;
+    return found != negated;
+}
+
+/* One element of the pattern, which is no "*", against one character; *pattern moves behind the element. A "[" without
+ * its "]" is itself; none has one behind `last_close`. */
+static bool matches_one(const char **pattern, uint32_t c, const char *last_close)
+{
+    const char *end = **pattern == '[' && *pattern < last_close ? set_end(*pattern) : NULL;
+    if (end) {
+        bool found = in_set(*pattern, end, c);
+        *pattern = end + 1;
+        return found;
+    }
+    if (**pattern == '?') {
+        ++*pattern;
         return true;
     }
-    *next = pattern + 1;
-    return *pattern == c;
+    if (**pattern == '\\' && (*pattern)[1])
+        ++*pattern;
+    return take(pattern) == c;
 }
 
 bool sc_glob_match(const char *pattern, const char *text)
 {
-    const char *star = NULL, *retry = NULL, *next;
+    const char *star = NULL, *retry = NULL, *last_close = strrchr(pattern, ']');
+    if (!last_close)
+        last_close = pattern;
     while (*text) {
+        const char *next = text, *element = pattern;
         if (*pattern == '*') {
             star = ++pattern;
             retry = text;
-        } else if (*pattern && matches_one(pattern, *text, &next)) {
-            pattern = next;
-            text++;
-        } else if (star) {
+        } else if (*pattern && matches_one(&element, take(&next), last_close)) {
+            pattern = element;
+            text = next;
+        } else if (star) { /* only the last star has to give way, so nothing is tried twice */
+            take(&retry);
             pattern = star;
-            text = ++retry;
+            text = retry;
         } else {
             return false;
         }
@@ -153,32 +197,4 @@ void sc_format_seconds(double seconds, char *out, size_t size)
         three_digits(seconds * 1e3, " ms", out, size);
     else
         three_digits(seconds, " s", out, size);
-}
-
-bool sc_parse_int(const char *text, int64_t *out)
-{
-    char *end;
-    if (!(*text == '-' || (*text >= '0' && *text <= '9')))
-        return false;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || end == text || *end)
-        return false;
-    *out = value;
-    return true;
-}
-
-bool sc_parse_double(const char *text, double *out)
-{
-    static locale_t c_locale;
-    char *end;
-    if (!(*text == '-' || *text == '.' || (*text >= '0' && *text <= '9')) || text[strcspn(text, "xXnN")])
-        return false;
-    if (!c_locale)
-        c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    double value = strtod_l(text, &end, c_locale);
-    if (end == text || *end || !isfinite(value))
-        return false;
-    *out = value;
-    return true;
 }
