@@ -21,11 +21,13 @@ static const struct {
 #undef X
 };
 
-const char *sc_formulas_name(enum sc_formulas formulas) {
+const char *sc_formulas_name(enum sc_formulas formulas)
+{
     return (size_t)formulas < SC_LEN(formulas_names) ? formulas_names[formulas].name : "?";
 }
 
-bool sc_formulas_find(const char *name, enum sc_formulas *out) {
+bool sc_formulas_find(const char *name, enum sc_formulas *out)
+{
     for (size_t i = 0; i < SC_LEN(formulas_names); i++) {
         if (strcmp(name, formulas_names[i].name) == 0) {
             *out = (enum sc_formulas)i;
@@ -35,16 +37,21 @@ bool sc_formulas_find(const char *name, enum sc_formulas *out) {
     return false;
 }
 
-static uint64_t hash_double(uint64_t seed, double value) { return sc_hash_bytes(seed, &value, sizeof value); }
+static uint64_t hash_double(uint64_t seed, double value)
+{
+    return sc_hash_bytes(seed, &value, sizeof value);
+}
 
-static uint64_t hash_link(uint64_t seed, const struct sc_link *link) {
+static uint64_t hash_link(uint64_t seed, const struct sc_link *link)
+{
     seed = hash_double(seed, link->alpha_s);
     seed = hash_double(seed, link->beta_s);
     return sc_hash_u64(seed, link->shared);
 }
 
 /* Everything that prices anything; names and sources do not. */
-static uint64_t hash_cluster(const struct sc_cluster *c) {
+static uint64_t hash_cluster(const struct sc_cluster *c)
+{
     const struct sc_device *d = &c->device;
     const double numbers[] = {d->vector_peak,      d->matrix_efficiency, d->memory_bytes,
                               d->memory_bandwidth, d->memory_efficiency, d->launch_s};
@@ -61,30 +68,37 @@ static uint64_t hash_cluster(const struct sc_cluster *c) {
         h = sc_hash_bytes(h, m->bytes, (size_t)m->count * sizeof *m->bytes);
         h = sc_hash_bytes(h, m->seconds, (size_t)m->count * sizeof *m->seconds);
     }
-    for (int a = 0; a < c->logical.count; a++) h = sc_hash_u64(h, (uint64_t)c->logical.size[a]);
+    for (int a = 0; a < c->logical.count; a++)
+        h = sc_hash_u64(h, (uint64_t)c->logical.size[a]);
     h = sc_hash_u64(h, (uint64_t)c->formulas);
-    for (int i = 0; i < c->axis_count; i++) h = hash_double(hash_double(h, c->axis_alpha[i]), c->axis_beta[i]);
+    for (int i = 0; i < c->axis_count; i++)
+        h = hash_double(hash_double(h, c->axis_alpha[i]), c->axis_beta[i]);
     return h;
 }
 
-static bool copy_measured(struct sc_arena *arena, struct sc_cluster *c) {
+static bool copy_measured(struct sc_arena *arena, struct sc_cluster *c)
+{
     struct sc_measured *copy = sc_arena_copy(arena, c->measured, (size_t)c->measured_count * sizeof *copy);
-    if (copy == NULL) return false;
+    if (copy == NULL)
+        return false;
     for (int i = 0; i < c->measured_count; i++) {
         size_t size = (size_t)copy[i].count * sizeof(double);
         copy[i].bytes = sc_arena_copy(arena, copy[i].bytes, size);
         copy[i].seconds = sc_arena_copy(arena, copy[i].seconds, size);
-        if (copy[i].bytes == NULL || copy[i].seconds == NULL) return false;
+        if (copy[i].bytes == NULL || copy[i].seconds == NULL)
+            return false;
     }
     c->measured = copy;
     return true;
 }
 
-static const char *copy_text(struct sc_arena *arena, const char *text) {
+static const char *copy_text(struct sc_arena *arena, const char *text)
+{
     return sc_arena_strdup(arena, text != NULL ? text : "");
 }
 
-struct sc_cluster *sc_cluster_new(const struct sc_cluster *cluster) {
+struct sc_cluster *sc_cluster_new(const struct sc_cluster *cluster)
+{
     struct sc_arena *arena = sc_arena_new();
     struct owned_cluster *owned = arena != NULL ? sc_arena_alloc(arena, sizeof *owned) : NULL;
     if (owned == NULL) {
@@ -99,7 +113,8 @@ struct sc_cluster *sc_cluster_new(const struct sc_cluster *cluster) {
     c->source = copy_text(arena, cluster->source);
     c->device.name = copy_text(arena, cluster->device.name);
     bool done = c->name != NULL && c->source != NULL && c->device.name != NULL;
-    if (done && c->measured_count > 0) done = copy_measured(arena, c);
+    if (done && c->measured_count > 0)
+        done = copy_measured(arena, c);
     if (!done) {
         sc_arena_free(arena);
         return NULL;
@@ -108,13 +123,16 @@ struct sc_cluster *sc_cluster_new(const struct sc_cluster *cluster) {
     return c;
 }
 
-struct sc_cluster *sc_cluster_share(const struct sc_cluster *cluster) {
+struct sc_cluster *sc_cluster_share(const struct sc_cluster *cluster)
+{
     struct owned_cluster *owned = (struct owned_cluster *)cluster;
     atomic_fetch_add(&owned->references, 1);
     return &owned->cluster;
 }
 
-void sc_cluster_free(struct sc_cluster *cluster) {
+void sc_cluster_free(struct sc_cluster *cluster)
+{
     struct owned_cluster *owned = (struct owned_cluster *)cluster;
-    if (owned != NULL && atomic_fetch_sub(&owned->references, 1) == 1) sc_arena_free(owned->arena);
+    if (owned != NULL && atomic_fetch_sub(&owned->references, 1) == 1)
+        sc_arena_free(owned->arena);
 }

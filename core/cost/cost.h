@@ -17,7 +17,7 @@
  * axes of a product split different factors. */
 #define SC_FORMULAS_MAP(X)                                                                                             \
     X(NATIVE, "native", "measured tables, else the cheapest of ring, tree, hierarchical")                              \
-    X(ALPA, "alpa", "Alpa's formulas, all-to-all penalty n/2; communication only")                                                         \
+    X(ALPA, "alpa", "Alpa's formulas, all-to-all penalty n/2; communication only")                                     \
     X(ALPA_PLAYGROUND, "alpa-playground", "Alpa's playground: truncated to whole units, all-to-all penalty 1.5")
 enum sc_formulas {
 #define X(id, name, help) SC_FORMULAS_##id,
@@ -32,20 +32,20 @@ bool sc_formulas_find(const char *name, enum sc_formulas *out);
 
 struct sc_device {
     const char *name;
-    double peak[SC_DTYPE_COUNT];  /* FLOP/s of the matrix units by dtype; 0: the dtype is not supported there */
-    double vector_peak;           /* FLOP/s of the vector units, fp32 */
-    double matrix_efficiency;     /* fraction of peak that large matrix products reach */
-    double memory_bytes;          /* usable */
-    double memory_bandwidth;      /* bytes/s */
-    double memory_efficiency;     /* fraction of it that is reached */
-    double launch_s;              /* of one kernel */
+    double peak[SC_DTYPE_COUNT]; /* FLOP/s of the matrix units by dtype; 0: the dtype is not supported there */
+    double vector_peak;          /* FLOP/s of the vector units, fp32 */
+    double matrix_efficiency;    /* fraction of peak that large matrix products reach */
+    double memory_bytes;         /* usable */
+    double memory_bandwidth;     /* bytes/s */
+    double memory_efficiency;    /* fraction of it that is reached */
+    double launch_s;             /* of one kernel */
 };
 
 /* A link as one device sees it: time of a message of B bytes = alpha + B * beta. */
 struct sc_link {
-    double alpha_s;   /* latency, seconds */
-    double beta_s;    /* seconds a byte, one way, already with the reached fraction of the nominal rate */
-    bool shared;      /* one NIC for the host: beta is of the host, devices of it share */
+    double alpha_s; /* latency, seconds */
+    double beta_s;  /* seconds a byte, one way, already with the reached fraction of the nominal rate */
+    bool shared;    /* one NIC for the host: beta is of the host, devices of it share */
 };
 
 /* A measured collective: seconds by bytes (as in struct sc_move), for groups of `devices` in all, spread over `hosts`;
@@ -79,10 +79,10 @@ void sc_cluster_free(struct sc_cluster *cluster);
 
 /* How the devices of one group over a mask of axes lie on the hosts; the worst group where they differ. */
 struct sc_group {
-    int devices;   /* in the group */
-    int hosts;     /* that it spans */
-    int per_host;  /* its devices on each of these hosts; 0 when they differ */
-    int sharing;   /* groups that use a host's NIC at the same time; 0 when no group leaves its host */
+    int devices;  /* in the group */
+    int hosts;    /* that it spans */
+    int per_host; /* its devices on each of these hosts; 0 when they differ */
+    int sharing;  /* groups that use a host's NIC at the same time; 0 when no group leaves its host */
 };
 
 /* A submesh (hosts × devices of each host) viewed as a logical mesh. Device (h, d) has index h * devices + d, and axis
@@ -97,15 +97,16 @@ struct sc_mesh {
 /* Fails with SC_INPUT when the submesh is not within the cluster, or the axes do not multiply to its devices. */
 enum sc_status sc_mesh_make(const struct sc_cluster *cluster, int hosts, int devices, const struct sc_axes *axes,
                             enum sc_formulas formulas, struct sc_mesh *out, struct sc_error *err);
-/* Every factorisation of n devices into 1 … max_axes axes (ordered, no axis of size 1 except for n = 1), in a fixed order. Returns
- * their number; writes at most `max`. */
+/* Every factorisation of n devices into 1 … max_axes axes (ordered, no axis of size 1 except for n = 1), in a fixed
+ * order. Returns their number; writes at most `max`. */
 int sc_mesh_shapes(int devices, int max_axes, struct sc_axes *out, int max);
 /* "2x4" to axes; false when it is anything else. */
 bool sc_axes_parse(const char *text, struct sc_axes *out);
 
 /* Seconds of a collective over `axes` of the mesh, `bytes` as in struct sc_move; 0 for one device or no bytes. The
  * algorithm chosen ("ring", "tree", "hierarchical", "pairwise", "direct", "measured", "alpa") into *algorithm when not
- * NULL (static). A measured table that fits the group is preferred within its range: so much the best algorithm took. */
+ * NULL (static). A measured table that fits the group is preferred within its range: so much the best algorithm took.
+ */
 double sc_collective_seconds(const struct sc_mesh *mesh, enum sc_collective kind, unsigned axes, double bytes,
                              const char **algorithm);
 /* As a sc_move_price; user is a struct sc_mesh. */
@@ -141,16 +142,18 @@ struct sc_cost_options {
     enum sc_remat remat;     /* none or layer (auto is the caller's loop) */
     double memory_bytes;     /* limit a device; 0: the device's */
     enum sc_uneven uneven;
-    bool reduce_scatter;     /* offer reduce-scatter variants */
-    bool shard_state;        /* offer ZeRO-1/2 choices for parameters (ZeRO-3 is always in the space) */
-    bool compute;            /* false: communication only, as in Alpa's playground */
+    bool reduce_scatter;                 /* offer reduce-scatter variants */
+    bool shard_state;                    /* offer ZeRO-1/2 choices for parameters (ZeRO-3 is always in the space) */
+    bool compute;                        /* false: communication only, as in Alpa's playground */
     double overlap[SC_COLLECTIVE_COUNT]; /* fraction of a collective hidden behind compute; 0 by default */
-    double matrix_efficiency; /* 0: the device's */
+    double matrix_efficiency;            /* 0: the device's */
     int term_count;
     const struct sc_term *terms; /* borrowed while the costs live */
 };
 #define SC_COST_OPTIONS_INIT                                                                                           \
-    { .microbatches = 1, .in_flight = 1, .reduce_scatter = true, .shard_state = true, .compute = true }
+    {                                                                                                                  \
+        .microbatches = 1, .in_flight = 1, .reduce_scatter = true, .shard_state = true, .compute = true                \
+    }
 
 /* ---- cost tables ----------------------------------------------------------------------------------- */
 
@@ -192,10 +195,10 @@ struct sc_costs {
     const struct sc_cost_node *nodes; /* in topological order */
     const struct sc_cost_edge *edges;
     const struct sc_cost_usage *usages;
-    int64_t slots;      /* times are in [0, slots) */
+    int64_t slots;       /* times are in [0, slots) */
     double memory_bytes; /* the limit a device */
     double quantum;
-    const int *op_node; /* op_node[op]: its node */
+    const int *op_node;     /* op_node[op]: its node */
     const int *fanout_node; /* fanout_node[tensor]: its fan-out node or -1 */
 };
 enum sc_status sc_costs_new(const struct sc_graph *graph, const struct sc_mesh *mesh,
@@ -240,11 +243,11 @@ struct sc_item {
     enum sc_collective kind; /* for causes that communicate */
     bool collective;
     uint8_t axes;
-    double bytes;            /* as in struct sc_move; of all steps together, for a RING */
-    double seconds;          /* a microbatch, or an iteration when ONCE; after overlap */
-    const char *algorithm;   /* static; NULL for compute */
-    double flops, traffic;   /* compute: a device's FLOPs and bytes moved */
-    int term;                /* TERM: index into options.terms */
+    double bytes;          /* as in struct sc_move; of all steps together, for a RING */
+    double seconds;        /* a microbatch, or an iteration when ONCE; after overlap */
+    const char *algorithm; /* static; NULL for compute */
+    double flops, traffic; /* compute: a device's FLOPs and bytes moved */
+    int term;              /* TERM: index into options.terms */
 };
 enum { SC_MAX_ITEMS = 64 };
 /* Items of one choice; their number (at most SC_MAX_ITEMS). Phases other than ONCE happen once a microbatch. */

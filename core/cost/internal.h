@@ -17,9 +17,9 @@ enum cost_keep {
 
 /* Nodes of one class share strategies and costs. */
 struct cost_class {
-    int op, tensor;    /* of a member: an op, or the tensor of a fan-out (then op is -1) */
-    bool recomputed;   /* forward runs again in backward (a fan-out: before some reader does) */
-    bool again;        /* fan-outs: some reader needs the tensor in backward */
+    int op, tensor;  /* of a member: an op, or the tensor of a fan-out (then op is -1) */
+    bool recomputed; /* forward runs again in backward (a fan-out: before some reader does) */
+    bool again;      /* fan-outs: some reader needs the tensor in backward */
     int members;
     struct sc_strategies set;
     double *micro_s, *once_s;
@@ -35,10 +35,10 @@ struct cost_full {
     struct sc_costs costs; /* first: a struct sc_costs * is a struct cost_full * */
     struct sc_arena *arena;
     _Atomic int references;
-    double exposed[SC_COLLECTIVE_COUNT]; /* 1 - overlap */
-    const bool *layer_again;             /* a layer: it is recomputed */
-    const enum cost_keep *keep;          /* a tensor */
-    const struct sc_reshard **moves;     /* a tensor: paths of its values */
+    double exposed[SC_COLLECTIVE_COUNT];      /* 1 - overlap */
+    const bool *layer_again;                  /* a layer: it is recomputed */
+    const enum cost_keep *keep;               /* a tensor */
+    const struct sc_reshard **moves;          /* a tensor: paths of its values */
     const struct sc_reshard **gradient_moves; /* a tensor: of its gradient; NULL without one */
     int class_count;
     struct cost_class *classes;
@@ -47,7 +47,8 @@ struct cost_full {
      * those of the class or table; NULL when the term has no such function. */
     double ***term_node, ***term_edge;
 };
-static inline struct cost_full *cost_full(const struct sc_costs *costs) {
+static inline struct cost_full *cost_full(const struct sc_costs *costs)
+{
     return (struct cost_full *)(uintptr_t)costs;
 }
 

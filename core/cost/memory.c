@@ -18,30 +18,37 @@
 #include <math.h>
 #include <string.h>
 
-struct sc_recipe cost_recipe(const struct cost_full *c, int tensor) {
+struct sc_recipe cost_recipe(const struct cost_full *c, int tensor)
+{
     const struct sc_recipe *given = &c->costs.options.recipe;
-    if (given->parameter > 0 || given->gradient > 0 || given->optimizer > 0) return *given;
+    if (given->parameter > 0 || given->gradient > 0 || given->optimizer > 0)
+        return *given;
     return sc_recipe_of(c->costs.graph->tensors[tensor].dtype);
 }
 
 /* ---- what is kept ---------------------------------------------------------------------------------- */
 
 /* All layers run forward again but the last one, whose backward follows its forward at once. */
-const bool *cost_layers_again(const struct cost_full *c) {
+const bool *cost_layers_again(const struct cost_full *c)
+{
     int layers = c->costs.graph->layer_count;
     bool *again = sc_arena_calloc(c->arena, (size_t)layers + 1, sizeof *again);
-    if (again == NULL) return NULL;
+    if (again == NULL)
+        return NULL;
     bool remat = c->costs.options.mode == SC_TRAIN && c->costs.options.remat == SC_REMAT_LAYER;
-    for (int l = 0; l + 1 < layers; l++) again[l] = remat;
+    for (int l = 0; l + 1 < layers; l++)
+        again[l] = remat;
     return again;
 }
 
 /* Is what the layer saves gone after its own slots? Of the last layer only when nothing else is in flight. */
-static bool is_brief(const struct cost_full *c, int layer) {
+static bool is_brief(const struct cost_full *c, int layer)
+{
     return c->costs.options.remat == SC_REMAT_LAYER && (c->layer_again[layer] || c->costs.options.in_flight == 1);
 }
 
-static enum cost_keep keep_in_training(const struct cost_full *c, const struct sc_tensor *t) {
+static enum cost_keep keep_in_training(const struct cost_full *c, const struct sc_tensor *t)
+{
     const struct sc_op *maker = &c->costs.graph->ops[t->op];
     enum cost_keep keep = COST_KEEP_NONE;
     bool source = sc_kind_source(maker->kind) != SC_SOURCE_NONE;
@@ -52,37 +59,46 @@ static enum cost_keep keep_in_training(const struct cost_full *c, const struct s
         bool crosses = source || reader->layer != maker->layer;
         bool needed = cost_needs_operand(c, t->uses[u].op, t->uses[u].port) ||
                       (crosses && c->layer_again[reader->layer]); /* forward begins again from here */
-        if (!needed) continue;
-        if (crosses || !is_brief(c, maker->layer)) return COST_KEEP_ALL;
+        if (!needed)
+            continue;
+        if (crosses || !is_brief(c, maker->layer))
+            return COST_KEEP_ALL;
         keep = COST_KEEP_LAYER;
     }
     return keep;
 }
 
 /* Keys, values or latents: what goes round the ring when sequences are sharded is what a later token attends to. */
-static bool is_cached(const struct cost_full *c, const struct sc_tensor *t) {
+static bool is_cached(const struct cost_full *c, const struct sc_tensor *t)
+{
     for (int u = 0; u < t->use_count; u++) {
         const struct sc_rule *rule = c->costs.graph->ops[t->uses[u].op].rule;
         const struct sc_walk *walk = &rule->operand[t->uses[u].port];
         for (int d = 0; d < walk->rank; d++) {
             for (int i = 0; i < walk->dim[d].count; i++) {
-                if (rule->factor[walk->dim[d].factor[i]].kind == SC_RING) return true;
+                if (rule->factor[walk->dim[d].factor[i]].kind == SC_RING)
+                    return true;
             }
         }
     }
     return false;
 }
 
-const enum cost_keep *cost_keeps(const struct cost_full *c) {
+const enum cost_keep *cost_keeps(const struct cost_full *c)
+{
     const struct sc_graph *g = c->costs.graph;
     enum cost_keep *keeps = sc_arena_calloc(c->arena, (size_t)g->tensor_count + 1, sizeof *keeps);
-    if (keeps == NULL) return NULL;
+    if (keeps == NULL)
+        return NULL;
     for (int i = 0; i < g->tensor_count; i++) {
         const struct sc_tensor *t = &g->tensors[i];
         enum sc_source source = sc_kind_source(g->ops[t->op].kind);
-        if (source == SC_SOURCE_PARAMETER || source == SC_SOURCE_CACHE) continue; /* these stay as what they are */
-        if (c->costs.options.mode == SC_TRAIN) keeps[i] = keep_in_training(c, t);
-        else if (c->costs.options.mode == SC_PREFILL && is_cached(c, t)) keeps[i] = COST_KEEP_CACHE;
+        if (source == SC_SOURCE_PARAMETER || source == SC_SOURCE_CACHE)
+            continue; /* these stay as what they are */
+        if (c->costs.options.mode == SC_TRAIN)
+            keeps[i] = keep_in_training(c, t);
+        else if (c->costs.options.mode == SC_PREFILL && is_cached(c, t))
+            keeps[i] = COST_KEEP_CACHE;
     }
     return keeps;
 }
@@ -95,7 +111,8 @@ struct held {
     double layer, live, working;
 };
 
-static void hold_parameter(const struct cost_full *c, int tensor, const struct sc_strategy *s, struct held *h) {
+static void hold_parameter(const struct cost_full *c, int tensor, const struct sc_strategy *s, struct held *h)
+{
     const struct sc_tensor *t = &c->costs.graph->tensors[tensor];
     const struct sc_axes *axes = &c->costs.mesh.axes;
     if (c->costs.options.mode != SC_TRAIN || !t->gradient) {
@@ -110,7 +127,8 @@ static void hold_parameter(const struct cost_full *c, int tensor, const struct s
     h->always.optimizer = sharded * recipe.optimizer;
 }
 
-static void hold_results(const struct cost_full *c, int op, const struct sc_strategy *s, struct held *h) {
+static void hold_results(const struct cost_full *c, int op, const struct sc_strategy *s, struct held *h)
+{
     const struct sc_op *o = &c->costs.graph->ops[op];
     const struct sc_tensor *first = &c->costs.graph->tensors[o->results[0]];
     double in_flight = c->costs.options.in_flight;
@@ -118,7 +136,8 @@ static void hold_results(const struct cost_full *c, int op, const struct sc_stra
         double bytes = cost_local_bytes(c, o->results[r], s->result[r]);
         switch (c->keep[o->results[r]]) {
         case COST_KEEP_NONE:
-            if (c->costs.options.mode != SC_TRAIN) h->live += bytes;
+            if (c->costs.options.mode != SC_TRAIN)
+                h->live += bytes;
             break;
         case COST_KEEP_LAYER:
             h->layer += bytes;
@@ -134,29 +153,36 @@ static void hold_results(const struct cost_full *c, int op, const struct sc_stra
     if (o->kind->mask_bytes > 0 && cost_has_backward(c, op)) {
         double bytes = cost_local_bytes(c, o->results[0], s->result[0]) / sc_dtype_bytes(first->dtype);
         bytes *= o->kind->mask_bytes;
-        if (is_brief(c, o->layer)) h->layer += bytes;
-        else h->always.activations += bytes * in_flight;
+        if (is_brief(c, o->layer))
+            h->layer += bytes;
+        else
+            h->always.activations += bytes * in_flight;
     }
 }
 
-static bool works(const struct cost_full *c, int op) {
+static bool works(const struct cost_full *c, int op)
+{
     const struct sc_op *o = &c->costs.graph->ops[op];
     return sc_kind_source(o->kind) == SC_SOURCE_NONE && !o->kind->view;
 }
 
-static double working_set(const struct cost_full *c, int op, const struct sc_strategy *s) {
+static double working_set(const struct cost_full *c, int op, const struct sc_strategy *s)
+{
     const struct sc_op *o = &c->costs.graph->ops[op];
     double bytes = 0;
     for (int k = 0; k < o->operand_count; k++) {
         double operand = cost_local_bytes(c, o->operands[k], s->operand[k]);
         bytes += operand;
-        if (cost_wants_gradient(c, op, k) && (o->kind->sparse >> k & 1) == 0) bytes += operand;
+        if (cost_wants_gradient(c, op, k) && (o->kind->sparse >> k & 1) == 0)
+            bytes += operand;
     }
-    for (int r = 0; r < o->result_count; r++) bytes += cost_raw_result_bytes(c, op, s, r);
+    for (int r = 0; r < o->result_count; r++)
+        bytes += cost_raw_result_bytes(c, op, s, r);
     return bytes;
 }
 
-static struct held held_by(const struct cost_full *c, int op, const struct sc_strategy *s) {
+static struct held held_by(const struct cost_full *c, int op, const struct sc_strategy *s)
+{
     struct held h = {0};
     const struct sc_op *o = &c->costs.graph->ops[op];
     switch (sc_kind_source(o->kind)) {
@@ -171,20 +197,24 @@ static struct held held_by(const struct cost_full *c, int op, const struct sc_st
         break;
     case SC_SOURCE_NONE:
         hold_results(c, op, s, &h);
-        if (works(c, op)) h.working = working_set(c, op, s);
+        if (works(c, op))
+            h.working = working_set(c, op, s);
         break;
     }
     return h;
 }
 
-static double sum_of(const struct sc_memory *m) {
+static double sum_of(const struct sc_memory *m)
+{
     return m->parameters + m->gradients + m->optimizer + m->activations + m->cache;
 }
 
-struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, int choice) {
+struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, int choice)
+{
     const struct cost_full *c = cost_full(costs);
     const struct sc_cost_node *n = &costs->nodes[node];
-    if (n->op < 0) return (struct sc_memory){0};
+    if (n->op < 0)
+        return (struct sc_memory){0};
     struct held h = held_by(c, n->op, &n->set->at[choice]);
     h.always.activations += h.layer + h.live;
     h.always.working = h.working;
@@ -199,22 +229,40 @@ struct rows {
     double least_working, most_working;
 };
 
-static const double *row_of(struct cost_full *c, const struct held *held, int count, double (*value)(const struct held *)) {
+static const double *row_of(struct cost_full *c, const struct held *held, int count,
+                            double (*value)(const struct held *))
+{
     bool any = false;
-    for (int i = 0; i < count; i++) any = any || value(&held[i]) > 0;
-    if (!any) return NULL;
+    for (int i = 0; i < count; i++)
+        any = any || value(&held[i]) > 0;
+    if (!any)
+        return NULL;
     double *row = sc_arena_calloc(c->arena, (size_t)(count + 3) / 4 * 4, sizeof *row);
-    for (int i = 0; row != NULL && i < count; i++) row[i] = value(&held[i]);
+    for (int i = 0; row != NULL && i < count; i++)
+        row[i] = value(&held[i]);
     return row;
 }
 
-static double always_of(const struct held *h) { return sum_of(&h->always); }
-static double layer_of(const struct held *h) { return h->layer; }
-static double live_of(const struct held *h) { return h->live; }
-static double working_of(const struct held *h) { return h->working; }
+static double always_of(const struct held *h)
+{
+    return sum_of(&h->always);
+}
+static double layer_of(const struct held *h)
+{
+    return h->layer;
+}
+static double live_of(const struct held *h)
+{
+    return h->live;
+}
+static double working_of(const struct held *h)
+{
+    return h->working;
+}
 
 static void make_rows(struct cost_full *c, int op, const struct sc_strategies *set, struct held *scratch,
-                      struct rows *out) {
+                      struct rows *out)
+{
     *out = (struct rows){.least_working = INFINITY};
     for (int i = 0; i < set->count; i++) {
         scratch[i] = held_by(c, op, &set->at[i]);
@@ -236,20 +284,24 @@ struct plan_of_time {
 };
 
 /* Of two ops in the same surroundings the one whose most is less than the other's least never decides. */
-static void drop_slots(const struct cost_full *c, struct plan_of_time *p, int first, int end) {
+static void drop_slots(const struct cost_full *c, struct plan_of_time *p, int first, int end)
+{
     int keeper = -1;
     for (int op = first; op < end; op++) {
-        if (works(c, op) && (keeper < 0 || p->rows[op]->least_working > p->rows[keeper]->least_working)) keeper = op;
+        if (works(c, op) && (keeper < 0 || p->rows[op]->least_working > p->rows[keeper]->least_working))
+            keeper = op;
     }
     for (int op = first; op < end; op++) {
         p->has_slot[op] = works(c, op) && (op == keeper || p->rows[op]->most_working > p->rows[keeper]->least_working);
     }
 }
 
-static void lay_slots(struct cost_full *c, struct plan_of_time *p) {
+static void lay_slots(struct cost_full *c, struct plan_of_time *p)
+{
     const struct sc_graph *g = c->costs.graph;
     if (c->costs.options.mode != SC_TRAIN) {
-        for (int op = 0; op < g->op_count; op++) p->has_slot[op] = works(c, op);
+        for (int op = 0; op < g->op_count; op++)
+            p->has_slot[op] = works(c, op);
     } else if (c->costs.options.remat != SC_REMAT_LAYER) {
         drop_slots(c, p, 0, g->op_count);
     } else {
@@ -265,25 +317,32 @@ static void lay_slots(struct cost_full *c, struct plan_of_time *p) {
     c->costs.slots = slot > 0 ? slot : 1;
 }
 
-static int64_t last_use(const struct sc_graph *g, const struct plan_of_time *p, int op) {
+static int64_t last_use(const struct sc_graph *g, const struct plan_of_time *p, int op)
+{
     int64_t last = p->slot[op];
     for (int r = 0; r < g->ops[op].result_count; r++) {
         const struct sc_tensor *t = &g->tensors[g->ops[op].results[r]];
-        if (t->output) return p->slot[g->op_count];
+        if (t->output)
+            return p->slot[g->op_count];
         for (int u = 0; u < t->use_count; u++) {
-            if (p->slot[t->uses[u].op] > last) last = p->slot[t->uses[u].op];
+            if (p->slot[t->uses[u].op] > last)
+                last = p->slot[t->uses[u].op];
         }
     }
     return last + 1;
 }
 
 static void add_usage(struct cost_full *c, struct sc_cost_usage *usages, int node, int64_t t0, int64_t t1,
-                      const double *bytes) {
-    if (t1 > c->costs.slots) t1 = c->costs.slots;
-    if (bytes != NULL && t0 < t1) usages[c->costs.usage_count++] = (struct sc_cost_usage){node, t0, t1, bytes};
+                      const double *bytes)
+{
+    if (t1 > c->costs.slots)
+        t1 = c->costs.slots;
+    if (bytes != NULL && t0 < t1)
+        usages[c->costs.usage_count++] = (struct sc_cost_usage){node, t0, t1, bytes};
 }
 
-static void add_op_usages(struct cost_full *c, const struct plan_of_time *p, struct sc_cost_usage *usages, int op) {
+static void add_op_usages(struct cost_full *c, const struct plan_of_time *p, struct sc_cost_usage *usages, int op)
+{
     const struct sc_graph *g = c->costs.graph;
     const struct rows *rows = p->rows[op];
     const struct sc_layer *layer = &g->layers[g->ops[op].layer];
@@ -291,47 +350,56 @@ static void add_op_usages(struct cost_full *c, const struct plan_of_time *p, str
     add_usage(c, usages, node, 0, c->costs.slots, rows->always);
     add_usage(c, usages, node, p->slot[layer->first_op], p->slot[layer->first_op + layer->op_count], rows->layer);
     add_usage(c, usages, node, p->slot[op], last_use(g, p, op), rows->live);
-    if (p->has_slot[op]) add_usage(c, usages, node, p->slot[op], p->slot[op] + 1, rows->working);
+    if (p->has_slot[op])
+        add_usage(c, usages, node, p->slot[op], p->slot[op] + 1, rows->working);
 }
 
 /* Rows of every op, shared between those that agree. */
-static enum sc_status find_rows(struct cost_full *c, struct plan_of_time *p, struct sc_error *err) {
+static enum sc_status find_rows(struct cost_full *c, struct plan_of_time *p, struct sc_error *err)
+{
     const struct sc_graph *g = c->costs.graph;
     struct sc_map known = {0};
     int widest = 1;
-    for (int i = 0; i < c->class_count; i++) widest = c->classes[i].set.count > widest ? c->classes[i].set.count : widest;
+    for (int i = 0; i < c->class_count; i++)
+        widest = c->classes[i].set.count > widest ? c->classes[i].set.count : widest;
     struct held *scratch = sc_calloc((size_t)widest, sizeof *scratch);
     bool done = scratch != NULL;
     for (int op = 0; done && op < g->op_count; op++) {
         const struct sc_op *o = &g->ops[op];
         const struct sc_cost_node *node = &c->costs.nodes[c->costs.op_node[op]];
         int64_t key[2 + SC_MAX_PORTS] = {node->klass, is_brief(c, o->layer)}, like;
-        for (int r = 0; r < o->result_count; r++) key[2 + r] = c->keep[o->results[r]];
+        for (int r = 0; r < o->result_count; r++)
+            key[2 + r] = c->keep[o->results[r]];
         if (sc_map_get(&known, key, sizeof key, &like)) {
             p->rows[op] = p->rows[like];
             continue;
         }
         p->rows[op] = sc_arena_alloc(c->arena, sizeof *p->rows[op]);
         done = p->rows[op] != NULL && sc_map_put(&known, key, sizeof key, op);
-        if (done) make_rows(c, op, node->set, scratch, p->rows[op]);
+        if (done)
+            make_rows(c, op, node->set, scratch, p->rows[op]);
     }
     sc_free(scratch);
     sc_map_free(&known);
     return done ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for the memory usage of the model");
 }
 
-enum sc_status cost_add_usages(struct cost_full *c, struct sc_error *err) {
+enum sc_status cost_add_usages(struct cost_full *c, struct sc_error *err)
+{
     size_t ops = (size_t)c->costs.graph->op_count;
     struct plan_of_time p = {.rows = sc_calloc(ops + 1, sizeof *p.rows),
                              .slot = sc_calloc(ops + 1, sizeof *p.slot),
                              .has_slot = sc_calloc(ops + 1, sizeof *p.has_slot)};
     struct sc_cost_usage *usages = sc_arena_calloc(c->arena, ops * 4 + 1, sizeof *usages);
     enum sc_status status = SC_NO_MEMORY;
-    if (p.rows != NULL && p.slot != NULL && p.has_slot != NULL && usages != NULL) status = find_rows(c, &p, err);
-    else sc_fail(err, status, "no memory for the memory usage of the model");
+    if (p.rows != NULL && p.slot != NULL && p.has_slot != NULL && usages != NULL)
+        status = find_rows(c, &p, err);
+    else
+        sc_fail(err, status, "no memory for the memory usage of the model");
     if (status == SC_OK) {
         lay_slots(c, &p);
-        for (int op = 0; op < c->costs.graph->op_count; op++) add_op_usages(c, &p, usages, op);
+        for (int op = 0; op < c->costs.graph->op_count; op++)
+            add_op_usages(c, &p, usages, op);
         c->costs.usages = usages;
     }
     sc_free(p.rows);

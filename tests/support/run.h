@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The real path in a few words, for tests: a model file and a cluster, cost tables, the problem, its optimum, and what it consists of.
+ * The real path in a few words, for tests: a model file and a cluster, cost tables, the problem, its optimum, and what
+ * it consists of.
  */
 #ifndef SC_TEST_RUN_H
 #define SC_TEST_RUN_H

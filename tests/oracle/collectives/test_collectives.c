@@ -19,7 +19,8 @@
 static struct sc_cluster *cluster;
 static struct sc_mesh mesh;
 
-static void use(const char *preset, const char *shape, enum sc_formulas formulas) {
+static void use(const char *preset, const char *shape, enum sc_formulas formulas)
+{
     struct sc_error err = {0};
     struct sc_axes axes;
     sc_cluster_free(cluster);
@@ -30,14 +31,16 @@ static void use(const char *preset, const char *shape, enum sc_formulas formulas
         fail_msg("%s", err.message);
 }
 
-static void is(enum sc_collective kind, unsigned axes, double bytes, double value, double tolerance) {
+static void is(enum sc_collective kind, unsigned axes, double bytes, double value, double tolerance)
+{
     double found = sc_collective_seconds(&mesh, kind, axes, bytes, NULL);
     if (!(fabs(found / value - 1) <= tolerance))
         fail_msg("%s over %u of %g bytes: %.10g, not %.10g", sc_collective_name(kind), axes, bytes, found, value);
 }
 
 /* α + β(n-1)/n·B + 0.1 and so on, with n = 4, α = β = 1, B = 65536. */
-static void alpa_on_four_devices(void **state) {
+static void alpa_on_four_devices(void **state)
+{
     (void)state;
     use("alpa-4x1", "4x1", SC_FORMULAS_ALPA);
     is(SC_ALL_GATHER, 1, 65536, 1 + 0.75 * 65536 + 0.1, 1e-12);
@@ -46,7 +49,8 @@ static void alpa_on_four_devices(void **state) {
     is(SC_ALL_TO_ALL, 1, 65536, 1 + 0.75 / 4 * 65536 * 2 + 0.001, 1e-12); /* penalty n/2 */
 }
 
-static void the_playground_truncates(void **state) {
+static void the_playground_truncates(void **state)
+{
     (void)state;
     use("alpa-4x1", "4x1", SC_FORMULAS_ALPA_PLAYGROUND);
     is(SC_ALL_REDUCE, 1, 65536, 196610.02 / 2, 1e-12);
@@ -57,12 +61,14 @@ static void the_playground_truncates(void **state) {
 }
 
 /* 26872.03 = 2·AR(128·128·4/8, axis 0) + AR(1024·128·4/4, axis 1), and its like. */
-static void the_playground_on_two_axes(void **state) {
+static void the_playground_on_two_axes(void **state)
+{
     (void)state;
     static const struct {
         const char *preset, *shape;
         double x, y, sum;
-    } cases[] = {{"alpa-4x8", "4x8", 4, 8, 26872.03}, {"alpa-8x4", "8x4", 8, 4, 58330.03}, {"alpa-3x4", "3x4", 3, 4, 46314.03}};
+    } cases[] = {
+        {"alpa-4x8", "4x8", 4, 8, 26872.03}, {"alpa-8x4", "8x4", 8, 4, 58330.03}, {"alpa-3x4", "3x4", 3, 4, 46314.03}};
     for (size_t i = 0; i < SC_LEN(cases); i++) {
         use(cases[i].preset, cases[i].shape, SC_FORMULAS_ALPA_PLAYGROUND);
         double weight = sc_collective_seconds(&mesh, SC_ALL_REDUCE, 1, 128 * 128 * 4 / cases[i].y, NULL);
@@ -73,7 +79,8 @@ static void the_playground_on_two_axes(void **state) {
 }
 
 /* LogicalDeviceMesh.flatten: all axes as one, with the largest α and the smallest β. */
-static void alpa_flattens_joint_axes(void **state) {
+static void alpa_flattens_joint_axes(void **state)
+{
     (void)state;
     use("alpa-4x8", "4x8", SC_FORMULAS_ALPA);
     is(SC_ALL_REDUCE, 3, 65536, 1 + 0.01 * 2 * 31 / 32 * 65536 + 0.01, 1e-12);
@@ -81,7 +88,8 @@ static void alpa_flattens_joint_axes(void **state) {
 }
 
 /* An H100 host: 1 MB in 0.028 ms, 1024 MB in 5.28 ms; and by what the formulas alone would miss it. */
-static void measured_all_reduce_of_an_h100_host(void **state) {
+static void measured_all_reduce_of_an_h100_host(void **state)
+{
     (void)state;
     const double mib = 1048576;
     use("h100", "8", SC_FORMULAS_NATIVE);
@@ -101,16 +109,20 @@ static void measured_all_reduce_of_an_h100_host(void **state) {
     }
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     (void)state;
     sc_cluster_free(cluster);
     return 0;
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alpa_on_four_devices),       cmocka_unit_test(the_playground_truncates),
-        cmocka_unit_test(the_playground_on_two_axes), cmocka_unit_test(alpa_flattens_joint_axes),
+        cmocka_unit_test(alpa_on_four_devices),
+        cmocka_unit_test(the_playground_truncates),
+        cmocka_unit_test(the_playground_on_two_axes),
+        cmocka_unit_test(alpa_flattens_joint_axes),
         cmocka_unit_test(measured_all_reduce_of_an_h100_host),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

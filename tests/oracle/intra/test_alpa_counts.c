@@ -18,26 +18,36 @@
 
 #define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
-static double ar(double bytes) { return 1 + 1.5 * bytes + 0.01; }
-static double a2a(double bytes) { return 1 + 3.0 / 16 * bytes * 2 + 0.001; }
+static double ar(double bytes)
+{
+    return 1 + 1.5 * bytes + 0.01;
+}
+static double a2a(double bytes)
+{
+    return 1 + 3.0 / 16 * bytes * 2 + 0.001;
+}
 
 /* A space like Alpa's default: no reduce-scatter, no sharded state. */
-static struct sc_cost_options plain(void) {
+static struct sc_cost_options plain(void)
+{
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.reduce_scatter = options.shard_state = false;
     return options;
 }
 
-static void start(struct run *run, const char *model, const char *sets, const struct sc_cost_options *options) {
+static void start(struct run *run, const char *model, const char *sets, const struct sc_cost_options *options)
+{
     run_costs(run, model, sets, HERE("alpa-units.json"), "4x1", SC_FORMULAS_ALPA, options);
 }
 
-static void objective_is(const struct run *run, double expected) {
+static void objective_is(const struct run *run, double expected)
+{
     if (!(fabs(run->solution->cost / expected - 1) < 0.01))
         fail_msg("%s: %.2f, not %.2f", run->graph->name, run->solution->cost, expected);
 }
 
-static void all_reduces_only(const struct counts *c, int forward, int backward, int recompute) {
+static void all_reduces_only(const struct counts *c, int forward, int backward, int recompute)
+{
     printf("all-reduces: %d forward, %d backward, %d recomputed, of %d collectives\n", c->of[SC_FORWARD][SC_ALL_REDUCE],
            c->of[SC_BACKWARD][SC_ALL_REDUCE], c->of[SC_RECOMPUTE][SC_ALL_REDUCE], c->total);
     assert_int_equal(c->of[SC_FORWARD][SC_ALL_REDUCE], forward);
@@ -47,7 +57,8 @@ static void all_reduces_only(const struct counts *c, int forward, int backward, 
 }
 
 /* test_n_layer_mlp_model_parallel: 5 all-reduces; weights alternate between column and row. */
-static void mlp_of_six_layers(void **state) {
+static void mlp_of_six_layers(void **state)
+{
     (void)state;
     struct sc_cost_options options = plain();
     struct run run;
@@ -66,7 +77,8 @@ static void mlp_of_six_layers(void **state) {
 }
 
 /* test_n_layer_mlp_data_parallel: one all-reduce a parameter, once an iteration; everything is replicated. */
-static void mlp_with_a_large_batch(void **state) {
+static void mlp_with_a_large_batch(void **state)
+{
     (void)state;
     struct sc_cost_options options = plain();
     struct run run;
@@ -80,7 +92,8 @@ static void mlp_with_a_large_batch(void **state) {
 }
 
 /* test_bert_layer_model_parallel: 4L - 1. */
-static void bert_of_two_layers(void **state) {
+static void bert_of_two_layers(void **state)
+{
     (void)state;
     struct sc_cost_options options = plain();
     struct run run;
@@ -92,14 +105,16 @@ static void bert_of_two_layers(void **state) {
     static const struct {
         const char *name;
         int dim;
-    } weights[] = {{"layer.1.q.w", 1}, {"layer.1.k.w", 1}, {"layer.1.v.w", 1}, {"layer.1.out.w", 0}, {"layer.1.fc1.w", 1}, {"layer.1.fc2.w", 0}};
+    } weights[] = {{"layer.1.q.w", 1},   {"layer.1.k.w", 1},   {"layer.1.v.w", 1},
+                   {"layer.1.out.w", 0}, {"layer.1.fc1.w", 1}, {"layer.1.fc2.w", 0}};
     for (size_t i = 0; i < SC_LEN(weights); i++)
         assert_int_equal(run_strategy(&run, weights[i].name)->result[0].dim[0], weights[i].dim);
     run_free(&run);
 }
 
 /* The same with gradient checkpointing: 6L - 1. */
-static void bert_with_rematerialisation(void **state) {
+static void bert_with_rematerialisation(void **state)
+{
     (void)state;
     struct sc_cost_options options = plain();
     options.remat = SC_REMAT_LAYER;
@@ -114,33 +129,42 @@ static void bert_with_rematerialisation(void **state) {
 
 /* ---- ZeRO ------------------------------------------------------------------------------------------ */
 
-static bool is_batch(const struct run *run, const struct sc_op *op, int factor) {
+static bool is_batch(const struct run *run, const struct sc_op *op, int factor)
+{
     return factor >= 0 && strcmp(op->rule->factor[factor].name, "b") == 0 && run->costs->mesh.axes.size[0] == 4;
 }
 
-static const struct sc_op *op_at(const struct run *run, int node) {
+static const struct sc_op *op_at(const struct run *run, int node)
+{
     int op = run->costs->nodes[node].op;
     return op >= 0 ? &run->graph->ops[op] : NULL;
 }
 
 /* Data parallelism with optimizer state and gradients of weights sharded: Alpa's Zero2Parallel. */
-static bool zero_2(const struct run *run, int node, const struct sc_strategy *s) {
+static bool zero_2(const struct run *run, int node, const struct sc_strategy *s)
+{
     const struct sc_op *op = op_at(run, node);
-    if (op == NULL) return true;
-    if (sc_kind_source(op->kind) == SC_SOURCE_PARAMETER) return s->state_axes == 1 && s->shard_gradient;
+    if (op == NULL)
+        return true;
+    if (sc_kind_source(op->kind) == SC_SOURCE_PARAMETER)
+        return s->state_axes == 1 && s->shard_gradient;
     return strcmp(op->kind->name, "matmul") != 0 || is_batch(run, op, s->factor[0]);
 }
 
 /* Data parallelism with weights themselves sharded: Alpa's Zero3Parallel. */
-static bool zero_3(const struct run *run, int node, const struct sc_strategy *s) {
+static bool zero_3(const struct run *run, int node, const struct sc_strategy *s)
+{
     const struct sc_op *op = op_at(run, node);
-    if (op == NULL) return true;
-    if (sc_kind_source(op->kind) == SC_SOURCE_PARAMETER) return s->result[0].dim[0] == 0;
+    if (op == NULL)
+        return true;
+    if (sc_kind_source(op->kind) == SC_SOURCE_PARAMETER)
+        return s->result[0].dim[0] == 0;
     return strcmp(op->kind->name, "matmul") != 0 || is_batch(run, op, s->factor[0]);
 }
 
 /* One reduce-scatter and one all-gather a weight, no all-reduce. */
-static void zero_2_of_a_data_parallel_mlp(void **state) {
+static void zero_2_of_a_data_parallel_mlp(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -164,7 +188,8 @@ static void zero_2_of_a_data_parallel_mlp(void **state) {
 
 /* Two all-gathers and one reduce-scatter a weight, no all-reduce; the first weight is not needed backward, because the
  * model's input has no gradient, and a bias never is. */
-static void zero_3_of_a_data_parallel_mlp(void **state) {
+static void zero_3_of_a_data_parallel_mlp(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -181,7 +206,8 @@ static void zero_3_of_a_data_parallel_mlp(void **state) {
 /* ---- mixtures of experts --------------------------------------------------------------------------- */
 
 /* test_moe_layer: 4 all-to-alls, data parallelism for the rest, experts on the axis. */
-static void moe_layer(void **state) {
+static void moe_layer(void **state)
+{
     (void)state;
     struct sc_cost_options options = plain();
     struct run run;
@@ -194,13 +220,15 @@ static void moe_layer(void **state) {
     assert_int_equal(c.of[SC_FORWARD][SC_ALL_TO_ALL], 2);
     assert_int_equal(c.of[SC_BACKWARD][SC_ALL_TO_ALL], 2);
     assert_int_equal(c.of[SC_ONCE][SC_ALL_REDUCE], c.total - 4);
-    for (int i = 0; i < 2; i++) assert_int_equal(run_strategy(&run, i == 0 ? "layer.wi.w" : "layer.wo.w")->result[0].dim[0], 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(run_strategy(&run, i == 0 ? "layer.wi.w" : "layer.wo.w")->result[0].dim[0], 0);
     assert_string_equal(run_text(&run, "layer.q.w"), "(none)");
     assert_string_equal(run_text(&run, "layer.gate.w"), "(none)");
     run_free(&run);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mlp_of_six_layers),
         cmocka_unit_test(mlp_with_a_large_batch),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What autoparallel's tests/test_optimize_placement.py finds for its feed-forward network, on its meshes of 256 devices:
- * data parallelism; with little memory for parameters, fully sharded data parallelism; on two axes Megatron's column,
- * then row.
+ * What autoparallel's tests/test_optimize_placement.py finds for its feed-forward network, on its meshes of 256
+ * devices: data parallelism; with little memory for parameters, fully sharded data parallelism; on two axes Megatron's
+ * column, then row.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,8 @@
 #define MESH_1D "h100:32", "256", SC_FORMULAS_NATIVE
 #define MESH_2D "h100:32", "32x8", SC_FORMULAS_NATIVE
 
-static void no_limit_gives_data_parallelism(void **state) {
+static void no_limit_gives_data_parallelism(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.shard_state = false; /* as there: optimizer state is not part of it */
@@ -38,13 +39,16 @@ static void no_limit_gives_data_parallelism(void **state) {
 }
 
 /* Weights stored in slices, or not. */
-static bool stored_whole(const struct run *run, int node, const struct sc_strategy *s) {
+static bool stored_whole(const struct run *run, int node, const struct sc_strategy *s)
+{
     int op = run->costs->nodes[node].op;
-    if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER) return true;
+    if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER)
+        return true;
     return s->result[0].dim[0] < 0;
 }
 
-static void a_memory_limit_gives_fully_sharded_data_parallelism(void **state) {
+static void a_memory_limit_gives_fully_sharded_data_parallelism(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -59,14 +63,15 @@ static void a_memory_limit_gives_fully_sharded_data_parallelism(void **state) {
     run_solve(&run, NULL);
     for (int i = 0; i < 2; i++) {
         const char *weight = i == 0 ? "linear1.w" : "linear2.w", *op = i == 0 ? "linear1" : "linear2";
-        assert_int_equal(run_strategy(&run, weight)->result[0].dim[0], 0);  /* S(0) */
-        assert_string_equal(run_text(&run, op), "b@x");                     /* reads it whole */
+        assert_int_equal(run_strategy(&run, weight)->result[0].dim[0], 0); /* S(0) */
+        assert_string_equal(run_text(&run, op), "b@x");                    /* reads it whole */
         assert_int_equal(run_strategy(&run, op)->operand[1].dim[0], -1);
     }
     run_free(&run);
 }
 
-static void two_axes_give_column_then_row(void **state) {
+static void two_axes_give_column_then_row(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -83,7 +88,8 @@ static void two_axes_give_column_then_row(void **state) {
     run_free(&run);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_limit_gives_data_parallelism),
         cmocka_unit_test(a_memory_limit_gives_fully_sharded_data_parallelism),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Plans that others designed by hand come out by themselves: Megatron's tensor parallelism (Shoeybi et al. 2019,
- * arXiv 1909.08053), its sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198), ZeRO (Rajbhandari et al. 2020).
+ * arXiv 1909.08053), its sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198), ZeRO (Rajbhandari et al.
+ * 2020).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,33 +18,39 @@
 
 #define HERE(name) TEST_SOURCE_DIR "/tests/oracle/intra/" name
 
-#define GPT SAMPLE("family/gpt.json")
+#define GPT    SAMPLE("family/gpt.json")
 #define TENSOR "layers=2 hidden=4096 heads=32 batch=1 microbatches=1"
-#define DATA "layers=4 hidden=1024 heads=16 batch=64 microbatches=8"
+#define DATA   "layers=4 hidden=1024 heads=16 batch=64 microbatches=8"
 
 /* Of the ops of one layer, by the names of their nodes: collectives of both ends' edges, larger than statistics. */
-static struct counts of_layer(const struct run *run, const char *prefix) {
+static struct counts of_layer(const struct run *run, const char *prefix)
+{
     struct counts c = {0};
     struct sc_item items[SC_MAX_ITEMS];
     const int *choices = run->solution->choices;
     size_t length = strlen(prefix);
     for (int n = 0; n < run->costs->node_count; n++) {
         int op = run->costs->nodes[n].op;
-        if (op < 0 || strncmp(run->graph->ops[op].name, prefix, length) != 0) continue;
+        if (op < 0 || strncmp(run->graph->ops[op].name, prefix, length) != 0)
+            continue;
         int count = sc_costs_node_items(run->costs, n, choices[n], items);
-        for (int i = 0; i < count; i++) c.of[items[i].phase][items[i].kind] += items[i].cause == SC_CAUSE_PARTIAL;
+        for (int i = 0; i < count; i++)
+            c.of[items[i].phase][items[i].kind] += items[i].cause == SC_CAUSE_PARTIAL;
     }
     for (int e = 0; e < run->costs->edge_count; e++) { /* an edge belongs to the producer of its tensor */
         const struct sc_cost_edge *edge = &run->costs->edges[e];
         const struct sc_op *op = &run->graph->ops[run->graph->tensors[edge->tensor].op];
-        if (strncmp(op->name, prefix, length) != 0 || op->operand_count == 0) continue;
+        if (strncmp(op->name, prefix, length) != 0 || op->operand_count == 0)
+            continue;
         int count = sc_costs_edge_items(run->costs, e, choices[edge->from], choices[edge->to], items);
-        for (int i = 0; i < count; i++) c.of[items[i].phase][items[i].kind]++;
+        for (int i = 0; i < count; i++)
+            c.of[items[i].phase][items[i].kind]++;
     }
     return c;
 }
 
-static void is_column_then_row(const struct run *run) {
+static void is_column_then_row(const struct run *run)
+{
     static const struct {
         const char *op;
         int weight_dim;
@@ -58,7 +65,8 @@ static void is_column_then_row(const struct run *run) {
 }
 
 /* Two all-reduces forward and two backward a layer. */
-static void tensor_parallelism(void **state) {
+static void tensor_parallelism(void **state)
+{
     (void)state;
     static const char *const clusters[] = {"h100", "a100-80"};
     for (size_t i = 0; i < SC_LEN(clusters); i++) {
@@ -73,7 +81,8 @@ static void tensor_parallelism(void **state) {
             assert_int_equal(c.of[SC_FORWARD][SC_ALL_REDUCE], 2);
             assert_int_equal(c.of[SC_BACKWARD][SC_ALL_REDUCE], 2);
             for (int kind = 0; kind < SC_COLLECTIVE_COUNT; kind++) {
-                if (kind == SC_ALL_REDUCE || (layer == 1 && kind == SC_ALL_GATHER)) continue; /* into the head */
+                if (kind == SC_ALL_REDUCE || (layer == 1 && kind == SC_ALL_GATHER))
+                    continue; /* into the head */
                 assert_int_equal(c.of[SC_FORWARD][kind] + c.of[SC_BACKWARD][kind], 0);
             }
         }
@@ -82,7 +91,8 @@ static void tensor_parallelism(void **state) {
 }
 
 /* Reduce-scatter and all-gather in their place; the gathered activations are not kept but gathered again. */
-static bool is_sequence_parallel(const struct run *run) {
+static bool is_sequence_parallel(const struct run *run)
+{
     is_column_then_row(run);
     struct counts c = of_layer(run, "layer.0.");
     return c.of[SC_FORWARD][SC_ALL_REDUCE] == 0 && c.of[SC_BACKWARD][SC_ALL_REDUCE] == 0 &&
@@ -91,7 +101,8 @@ static bool is_sequence_parallel(const struct run *run) {
            c.of[SC_BACKWARD][SC_ALL_GATHER] == 4; /* 2 of gradients, 2 again */
 }
 
-static void sequence_parallelism_where_it_is_cheaper(void **state) {
+static void sequence_parallelism_where_it_is_cheaper(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run with, without;
@@ -107,15 +118,18 @@ static void sequence_parallelism_where_it_is_cheaper(void **state) {
 }
 
 /* Nothing within the layers is replicated. */
-static bool splits_layers(const struct run *run, int node, const struct sc_strategy *s) {
+static bool splits_layers(const struct run *run, int node, const struct sc_strategy *s)
+{
     int op = run->costs->nodes[node].op;
-    if (op < 0 || strncmp(run->graph->ops[op].name, "layer.", 6) != 0 || run->graph->ops[op].operand_count == 0) return true;
+    if (op < 0 || strncmp(run->graph->ops[op].name, "layer.", 6) != 0 || run->graph->ops[op].operand_count == 0)
+        return true;
     return s->factor[1] >= 0 && sc_spec_axes(s->result[0]) != 0;
 }
 
 /* On an H100 host an all-reduce costs less than its halves, so only memory asks for it: as the limit falls, one after
  * another of them is replaced. */
-static void sequence_parallelism_where_memory_needs_it(void **state) {
+static void sequence_parallelism_where_memory_needs_it(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -145,43 +159,54 @@ static void sequence_parallelism_where_memory_needs_it(void **state) {
 
 /* ---- ZeRO ------------------------------------------------------------------------------------------ */
 
-/* How far the weights of the layers are sharded: 3 where they are stored in slices, 2 their gradients, 1 their state. */
-static void zero_stages(const struct run *run, int count[4]) {
+/* How far the weights of the layers are sharded: 3 where they are stored in slices, 2 their gradients, 1 their state.
+ */
+static void zero_stages(const struct run *run, int count[4])
+{
     for (int n = 0; n < run->costs->node_count; n++) {
         int op = run->costs->nodes[n].op;
-        if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER) continue;
-        if (run->graph->tensors[run->graph->ops[op].results[0]].rank < 2) continue;
+        if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER)
+            continue;
+        if (run->graph->tensors[run->graph->ops[op].results[0]].rank < 2)
+            continue;
         const struct sc_strategy *s = &run->costs->nodes[n].set->at[run->solution->choices[n]];
         count[sc_spec_axes(s->result[0]) != 0 ? 3 : s->shard_gradient ? 2 : s->state_axes != 0 ? 1 : 0]++;
     }
 }
 
 /* Every product stays data parallel, so that memory has to come from ZeRO. */
-static bool data_parallel(const struct run *run, int node, const struct sc_strategy *s) {
+static bool data_parallel(const struct run *run, int node, const struct sc_strategy *s)
+{
     int op = run->costs->nodes[node].op;
-    if (op < 0 || run->graph->ops[op].kind->unit != SC_UNIT_MATRIX) return true;
+    if (op < 0 || run->graph->ops[op].kind->unit != SC_UNIT_MATRIX)
+        return true;
     return s->factor[0] >= 0 && strcmp(run->graph->ops[op].rule->factor[s->factor[0]].name, "b") == 0;
 }
 
-static bool data_parallel_zero_3(const struct run *run, int node, const struct sc_strategy *s) {
+static bool data_parallel_zero_3(const struct run *run, int node, const struct sc_strategy *s)
+{
     int op = run->costs->nodes[node].op;
-    if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER) return data_parallel(run, node, s);
+    if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER)
+        return data_parallel(run, node, s);
     return sc_spec_axes(s->result[0]) != 0;
 }
 
-static void solve_within(struct run *run, double memory_bytes, run_allows allows, int stages[4]) {
+static void solve_within(struct run *run, double memory_bytes, run_allows allows, int stages[4])
+{
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.microbatches = 8;
     options.memory_bytes = memory_bytes;
     run_costs(run, GPT, DATA, "a100-80", "8", SC_FORMULAS_NATIVE, &options);
     run_solve(run, allows);
-    for (int i = 0; i < 4; i++) stages[i] = 0;
+    for (int i = 0; i < 4; i++)
+        stages[i] = 0;
     zero_stages(run, stages);
 }
 
 /* The tighter the limit, the further; at the end every weight is stored in slices, gathered twice a microbatch, and its
  * gradient scattered. */
-static void memory_on_a_data_axis_gives_zero(void **state) {
+static void memory_on_a_data_axis_gives_zero(void **state)
+{
     (void)state;
     struct run run;
     int stages[4];
@@ -196,7 +221,8 @@ static void memory_on_a_data_axis_gives_zero(void **state) {
     run_free(&run);
 
     solve_within(&run, least, data_parallel, stages);
-    printf("%d weights: %d whole, %d ZeRO-1, %d ZeRO-2, %d ZeRO-3\n", weights, stages[0], stages[1], stages[2], stages[3]);
+    printf("%d weights: %d whole, %d ZeRO-1, %d ZeRO-2, %d ZeRO-3\n", weights, stages[0], stages[1], stages[2],
+           stages[3]);
     assert_int_equal(stages[3], weights);
     assert_true(run.solution->cost > cost);
     struct sc_memory less = run_memory(&run);
@@ -207,12 +233,16 @@ static void memory_on_a_data_axis_gives_zero(void **state) {
     for (int e = 0; e < run.costs->edge_count; e++) {
         const struct sc_cost_edge *edge = &run.costs->edges[e];
         const char *name = run.graph->tensors[edge->tensor].name;
-        if (strstr(name, ".fc1.w") == NULL) continue;
+        if (strstr(name, ".fc1.w") == NULL)
+            continue;
         edges++;
-        int count = sc_costs_edge_items(run.costs, e, run.solution->choices[edge->from], run.solution->choices[edge->to], items);
+        int count = sc_costs_edge_items(run.costs, e, run.solution->choices[edge->from],
+                                        run.solution->choices[edge->to], items);
         for (item = items; item < items + count; item++) {
-            gathers += item->kind == SC_ALL_GATHER && item->cause == SC_CAUSE_PARAMETER_GATHER && item->phase != SC_ONCE;
-            scatters += item->kind == SC_REDUCE_SCATTER && item->cause == SC_CAUSE_GRADIENT_SYNC && item->phase == SC_BACKWARD;
+            gathers +=
+                item->kind == SC_ALL_GATHER && item->cause == SC_CAUSE_PARAMETER_GATHER && item->phase != SC_ONCE;
+            scatters +=
+                item->kind == SC_REDUCE_SCATTER && item->cause == SC_CAUSE_GRADIENT_SYNC && item->phase == SC_BACKWARD;
         }
     }
     assert_int_equal(edges, 4);
@@ -221,7 +251,8 @@ static void memory_on_a_data_axis_gives_zero(void **state) {
     run_free(&run);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tensor_parallelism),
         cmocka_unit_test(sequence_parallelism_where_it_is_cheaper),

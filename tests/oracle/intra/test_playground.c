@@ -25,7 +25,8 @@ struct expected {
 };
 
 /* The playground's own tolerance is 0.1 %. */
-static void check(const struct expected *cases, size_t count, bool everything) {
+static void check(const struct expected *cases, size_t count, bool everything)
+{
     for (size_t i = 0; i < count; i++) {
         const struct expected *e = &cases[i];
         struct sc_cost_options options = SC_COST_OPTIONS_INIT;
@@ -43,7 +44,10 @@ static void check(const struct expected *cases, size_t count, bool everything) {
 }
 
 /* all_reduce_cost of cluster_env.py, α = 1. */
-static double ar(double bytes, double n, double beta) { return trunc(1 + beta * 2 * (n - 1) / n * bytes) + 0.01; }
+static double ar(double bytes, double n, double beta)
+{
+    return trunc(1 + beta * 2 * (n - 1) / n * bytes) + 0.01;
+}
 
 static const struct expected published[] = {
     {"2 layers, data parallel", PLAIN "layers=2 batch=1024 hidden=128", "alpa-4x1", "4x1", 196610.02},
@@ -60,23 +64,29 @@ static const struct expected published[] = {
     {"12 layers, two axes", PLAIN "layers=12 batch=1024 hidden=128", "alpa-3x4", "3x4", 290994.23},
 };
 
-static void published_values(void **state) {
+static void published_values(void **state)
+{
     (void)state;
     check(published, SC_LEN(published), false);
 }
 
 /* Reduce-scatter and sharded optimizer state are allowed too, and do not pay. */
-static void published_values_in_the_whole_space(void **state) {
+static void published_values_in_the_whole_space(void **state)
+{
     (void)state;
     check(published, SC_LEN(published), true);
 }
 
-static double ag(double bytes, double n, double beta) { return trunc(1 + beta * (n - 1) / n * bytes) + 0.1; }
+static double ag(double bytes, double n, double beta)
+{
+    return trunc(1 + beta * (n - 1) / n * bytes) + 0.1;
+}
 
 /* The other tests of that file: 12 data-parallel layers, and 2 layers with biases. On two axes the playground adds
  * AR(bias, x) for the second bias, whose gradient it reduces whole; here the bias may also be stored in slices over y,
  * gathered, and its gradient be sliced before it is reduced, which costs less. */
-static void other_tests_of_the_file(void **state) {
+static void other_tests_of_the_file(void **state)
+{
     (void)state;
     const double weight = 128 * 128 * 4, activation = 1024 * 128 * 4;
     const struct expected cases[] = {
@@ -96,7 +106,8 @@ static void other_tests_of_the_file(void **state) {
 }
 
 /* The model of the samples is the same network when its activation and mean are off. */
-static void the_sample_is_that_network(void **state) {
+static void the_sample_is_that_network(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -106,7 +117,8 @@ static void the_sample_is_that_network(void **state) {
     run_free(&run);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_values),
         cmocka_unit_test(published_values_in_the_whole_space),

@@ -18,20 +18,25 @@
 #include "import/import.h"
 
 #define CLUSTERS TEST_SOURCE_DIR "/samples/clusters"
-#define BAD TEST_SOURCE_DIR "/tests/bad-clusters"
+#define BAD      TEST_SOURCE_DIR "/tests/bad-clusters"
 
-static struct sc_cluster *load(const char *name) {
+static struct sc_cluster *load(const char *name)
+{
     struct sc_cluster *cluster = NULL;
     struct sc_error err = {0};
-    if (sc_import_cluster(name, CLUSTERS, &cluster, &err) != SC_OK) fail_msg("%s: %s", name, err.message);
+    if (sc_import_cluster(name, CLUSTERS, &cluster, &err) != SC_OK)
+        fail_msg("%s: %s", name, err.message);
     return cluster;
 }
 
-static void close_to(double a, double b) {
-    if (!(fabs(a - b) <= 1e-9 * fabs(b))) fail_msg("%.17g is not %.17g", a, b);
+static void close_to(double a, double b)
+{
+    if (!(fabs(a - b) <= 1e-9 * fabs(b)))
+        fail_msg("%.17g is not %.17g", a, b);
 }
 
-static void reads_p3_as_alpa_describes_it(void **state) {
+static void reads_p3_as_alpa_describes_it(void **state)
+{
     (void)state;
     struct sc_cluster *c = load("p3.16xlarge");
     assert_string_equal(c->name, "p3.16xlarge");
@@ -51,7 +56,8 @@ static void reads_p3_as_alpa_describes_it(void **state) {
     sc_cluster_free(c);
 }
 
-static void extending_changes_what_is_named_and_keeps_the_rest(void **state) {
+static void extending_changes_what_is_named_and_keeps_the_rest(void **state)
+{
     (void)state;
     struct sc_cluster *base = load("a100-80"), *c = load("a100-40");
     close_to(c->device.memory_bytes, base->device.memory_bytes / 2);
@@ -64,7 +70,8 @@ static void extending_changes_what_is_named_and_keeps_the_rest(void **state) {
     sc_cluster_free(c);
 }
 
-static void a_colon_sets_the_number_of_hosts(void **state) {
+static void a_colon_sets_the_number_of_hosts(void **state)
+{
     (void)state;
     struct sc_cluster *one = load("p3.16xlarge"), *four = load("p3.16xlarge:4"), *path = load(CLUSTERS "/h100.json:2");
     assert_int_equal(four->hosts, 4);
@@ -85,7 +92,8 @@ static void a_colon_sets_the_number_of_hosts(void **state) {
     sc_cluster_free(path);
 }
 
-static void an_unknown_preset_names_the_nearest_or_all(void **state) {
+static void an_unknown_preset_names_the_nearest_or_all(void **state)
+{
     (void)state;
     struct sc_cluster *c = NULL;
     struct sc_error err = {0};
@@ -100,11 +108,12 @@ static void an_unknown_preset_names_the_nearest_or_all(void **state) {
     assert_null(c);
 }
 
-static void every_preset_loads(void **state) {
+static void every_preset_loads(void **state)
+{
     (void)state;
-    static const char *const names[] = {"toy-1x4", "toy-2x2", "p3.16xlarge", "p3.16xlarge:2", "p3.16xlarge:8",
-                                        "a100-40", "a100-80", "a100-80:8",   "h100",          "h100:8",
-                                        "h200",    "b200",    "alpa-4x1",    "alpa-1x4",      "alpa-4x8",
+    static const char *const names[] = {"toy-1x4",  "toy-2x2", "p3.16xlarge", "p3.16xlarge:2", "p3.16xlarge:8",
+                                        "a100-40",  "a100-80", "a100-80:8",   "h100",          "h100:8",
+                                        "h200",     "b200",    "alpa-4x1",    "alpa-1x4",      "alpa-4x8",
                                         "alpa-8x4", "alpa-3x4"};
     for (size_t i = 0; i < SC_LEN(names); i++) {
         struct sc_cluster *c = load(names[i]), *other = sc_cluster_share(c);
@@ -114,7 +123,8 @@ static void every_preset_loads(void **state) {
     }
 }
 
-static void the_playground_has_its_own_units_and_mesh(void **state) {
+static void the_playground_has_its_own_units_and_mesh(void **state)
+{
     (void)state;
     struct sc_cluster *c = load("alpa-3x4");
     assert_int_equal(c->formulas, SC_FORMULAS_ALPA_PLAYGROUND);
@@ -177,14 +187,16 @@ static const struct {
     {"deep", "", 0},
 };
 
-static void broken_files_are_refused_with_their_place(void **state) {
+static void broken_files_are_refused_with_their_place(void **state)
+{
     (void)state;
     for (size_t i = 0; i < SC_LEN(bad); i++) {
         char path[512], text[1400];
         snprintf(path, sizeof path, BAD "/%s.json", bad[i].file);
         struct sc_cluster *c = NULL;
         struct sc_error err = {0};
-        if (sc_import_cluster(path, CLUSTERS, &c, &err) == SC_OK) fail_msg("%s was accepted", bad[i].file);
+        if (sc_import_cluster(path, CLUSTERS, &c, &err) == SC_OK)
+            fail_msg("%s was accepted", bad[i].file);
         sc_error_format(&err, text, sizeof text);
         assert_null(c);
         if (err.line == 0 || err.message[0] == '\0' || strstr(err.file, "/bad-clusters/") == NULL ||
@@ -193,17 +205,21 @@ static void broken_files_are_refused_with_their_place(void **state) {
     }
 }
 
-static void every_broken_file_is_tested(void **state) {
+static void every_broken_file_is_tested(void **state)
+{
     (void)state;
     DIR *dir = opendir(BAD);
     assert_non_null(dir);
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         char *end = strstr(entry->d_name, ".json");
-        if (end == NULL) continue;
+        if (end == NULL)
+            continue;
         *end = '\0';
         bool found = false;
-        for (size_t i = 0; i < SC_LEN(bad); i++) found = found || strcmp(bad[i].file, entry->d_name) == 0;
-        if (!found) fail_msg("%s.json has no row in this test", entry->d_name);
+        for (size_t i = 0; i < SC_LEN(bad); i++)
+            found = found || strcmp(bad[i].file, entry->d_name) == 0;
+        if (!found)
+            fail_msg("%s.json has no row in this test", entry->d_name);
     }
     closedir(dir);
 }
@@ -214,7 +230,8 @@ struct failing {
     long left;
 };
 
-static void *fail_later(void *user, void *pointer, size_t size) {
+static void *fail_later(void *user, void *pointer, size_t size)
+{
     struct failing *f = user;
     if (size == 0) {
         free(pointer);
@@ -223,7 +240,8 @@ static void *fail_later(void *user, void *pointer, size_t size) {
     return f->left-- > 0 ? realloc(pointer, size) : NULL;
 }
 
-static void survives_running_out_of_memory_anywhere(void **state) {
+static void survives_running_out_of_memory_anywhere(void **state)
+{
     (void)state;
     for (long n = 0;; n++) {
         struct failing failing = {n};
@@ -238,13 +256,15 @@ static void survives_running_out_of_memory_anywhere(void **state) {
             assert_true(n > 10);
             return;
         }
-        assert_null(c); /* the JSON library cannot tell a failed allocation from bad text, so the status may be either */
+        assert_null(
+            c); /* the JSON library cannot tell a failed allocation from bad text, so the status may be either */
         assert_true(err.message[0] != '\0');
         assert_true(n < 100000);
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_p3_as_alpa_describes_it),
         cmocka_unit_test(extending_changes_what_is_named_and_keeps_the_rest),

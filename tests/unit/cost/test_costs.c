@@ -18,49 +18,59 @@
 #include "support/run.h"
 
 #define HERE(name) TEST_SOURCE_DIR "/tests/unit/cost/" name
-#define TOY "toy-1x4"
+#define TOY        "toy-1x4"
 
 static const struct sc_cost_options defaults = SC_COST_OPTIONS_INIT;
 
 static void start(struct run *run, const char *model, const char *sets, const char *mesh,
-                  const struct sc_cost_options *options) {
+                  const struct sc_cost_options *options)
+{
     run_costs(run, model, sets, TOY, mesh, SC_FORMULAS_NATIVE, options);
 }
 
-static void node_pays(const struct run *run, const char *op, const char *strategy, const char *items) {
+static void node_pays(const struct run *run, const char *op, const char *strategy, const char *items)
+{
     const char *found = run_node_items(run, op, strategy);
-    if (strcmp(found, items) != 0) fail_msg("%s as %s pays\n  %s\nnot\n  %s", op, strategy, found, items);
+    if (strcmp(found, items) != 0)
+        fail_msg("%s as %s pays\n  %s\nnot\n  %s", op, strategy, found, items);
 }
 
 static void edge_pays(const struct run *run, const char *from, const char *a, const char *to, const char *b,
-                      const char *items) {
+                      const char *items)
+{
     const char *found = run_edge_items(run, from, a, to, b);
     if (strcmp(found, items) != 0)
         fail_msg("%s as %s to %s as %s pays\n  %s\nnot\n  %s", from, a, to, b, found, items);
 }
 
-static void near(double a, double b) {
-    if (!(fabs(a - b) <= 1e-12 + 1e-9 * fabs(b))) fail_msg("%.17g is not %.17g", a, b);
+static void near(double a, double b)
+{
+    if (!(fabs(a - b) <= 1e-12 + 1e-9 * fabs(b)))
+        fail_msg("%.17g is not %.17g", a, b);
 }
 
-static double micro(const struct run *run, const char *op, const char *strategy) {
+static double micro(const struct run *run, const char *op, const char *strategy)
+{
     int node = run->costs->op_node[sc_graph_find_op(run->graph, op)];
     return run->costs->nodes[node].micro_s[run_choice(run, node, strategy)];
 }
 
-static double once(const struct run *run, const char *op, const char *strategy) {
+static double once(const struct run *run, const char *op, const char *strategy)
+{
     int node = run->costs->op_node[sc_graph_find_op(run->graph, op)];
     return run->costs->nodes[node].once_s[run_choice(run, node, strategy)];
 }
 
-static struct sc_memory memory(const struct run *run, const char *op, const char *strategy) {
+static struct sc_memory memory(const struct run *run, const char *op, const char *strategy)
+{
     int node = run->costs->op_node[sc_graph_find_op(run->graph, op)];
     return sc_costs_node_memory(run->costs, node, run_choice(run, node, strategy));
 }
 
 /* ---- collectives ----------------------------------------------------------------------------------- */
 
-static void partial_results_are_resolved_on_the_node(void **state) {
+static void partial_results_are_resolved_on_the_node(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &defaults);
@@ -76,19 +86,22 @@ static void partial_results_are_resolved_on_the_node(void **state) {
     run_free(&run);
 }
 
-static void axes_resolved_alike_act_together(void **state) {
+static void axes_resolved_alike_act_together(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "2x2", &defaults);
     node_pays(&run, "layer.0.fc2", "f@xy", "forward partial all_reduce xy 512");
     node_pays(&run, "layer.0.fc2", "b@x f@y", "forward partial all_reduce y 256");
-    node_pays(&run, "layer.0.fc2", "f@x:rs(b) f@y", "forward partial reduce_scatter x 512; forward partial all_reduce y 256");
+    node_pays(&run, "layer.0.fc2", "f@x:rs(b) f@y",
+              "forward partial reduce_scatter x 512; forward partial all_reduce y 256");
     node_pays(&run, "layer.0.fc2", "f@x:rs(b) f@y:rs(h)",
               "forward partial reduce_scatter x 512; forward partial reduce_scatter y 256");
     run_free(&run);
 }
 
-static void activations_are_moved_and_their_gradients_back(void **state) {
+static void activations_are_moved_and_their_gradients_back(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &defaults);
@@ -112,7 +125,8 @@ static void activations_are_moved_and_their_gradients_back(void **state) {
     run_free(&run);
 }
 
-static void rematerialisation_moves_again_instead_of_gathering_again(void **state) {
+static void rematerialisation_moves_again_instead_of_gathering_again(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.remat = SC_REMAT_LAYER;
@@ -121,8 +135,9 @@ static void rematerialisation_moves_again_instead_of_gathering_again(void **stat
     edge_pays(&run, "layer.0.act", "b@x", "layer.0.fc2", "h@x",
               "forward reshard all_gather x 1024; recompute reshard all_gather x 1024; "
               "backward gradient_sum reduce_scatter x 1024");
-    edge_pays(&run, "layer.0.act", "b@x", "layer.0.fc2", "f@x",
-              "forward reshard all_to_all x 1024; recompute reshard all_to_all x 1024; backward reshard all_to_all x 1024");
+    edge_pays(
+        &run, "layer.0.act", "b@x", "layer.0.fc2", "f@x",
+        "forward reshard all_to_all x 1024; recompute reshard all_to_all x 1024; backward reshard all_to_all x 1024");
     node_pays(&run, "layer.0.fc2", "f@x", "forward partial all_reduce x 512; recompute partial all_reduce x 512");
     edge_pays(&run, "layer.0.fc2.w", "f@x", "layer.0.fc2", "b@x",
               "forward parameter_gather all_gather x 2048; recompute parameter_gather all_gather x 2048; "
@@ -133,7 +148,8 @@ static void rematerialisation_moves_again_instead_of_gathering_again(void **stat
     run_free(&run);
 }
 
-static void inference_pays_forward_only(void **state) {
+static void inference_pays_forward_only(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.mode = SC_PREFILL;
@@ -149,7 +165,8 @@ static void inference_pays_forward_only(void **state) {
 
 /* ---- parameters ------------------------------------------------------------------------------------ */
 
-static void data_parallelism_and_zero_1_to_3(void **state) {
+static void data_parallelism_and_zero_1_to_3(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &defaults);
@@ -172,7 +189,8 @@ static void data_parallelism_and_zero_1_to_3(void **state) {
     run_free(&run);
 }
 
-static void accumulated_gradients_are_synchronised_once(void **state) {
+static void accumulated_gradients_are_synchronised_once(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.microbatches = 4;
@@ -184,7 +202,8 @@ static void accumulated_gradients_are_synchronised_once(void **state) {
     run_free(&run);
 }
 
-static void hybrid_sharding_scatters_inside_and_reduces_between(void **state) {
+static void hybrid_sharding_scatters_inside_and_reduces_between(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "2x2", &defaults);
@@ -204,7 +223,8 @@ static void hybrid_sharding_scatters_inside_and_reduces_between(void **state) {
 
 /* ---- fan-outs -------------------------------------------------------------------------------------- */
 
-static void gradients_of_a_fanned_out_tensor_are_summed_once(void **state) {
+static void gradients_of_a_fanned_out_tensor_are_summed_once(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "residual=1", "4", &defaults);
@@ -220,7 +240,8 @@ static void gradients_of_a_fanned_out_tensor_are_summed_once(void **state) {
     run_free(&run);
 }
 
-static void tied_weights_are_synchronised_once(void **state) {
+static void tied_weights_are_synchronised_once(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("kinds.json"), "", "4", &defaults);
@@ -238,7 +259,8 @@ static void tied_weights_are_synchronised_once(void **state) {
 
 /* ---- other collectives of ops ---------------------------------------------------------------------- */
 
-static void normalised_dimensions_share_statistics(void **state) {
+static void normalised_dimensions_share_statistics(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "norm=1", "4", &defaults);
@@ -253,7 +275,8 @@ static void normalised_dimensions_share_statistics(void **state) {
     run_free(&run);
 }
 
-static void keys_and_values_go_round_the_ring(void **state) {
+static void keys_and_values_go_round_the_ring(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("kinds.json"), "", "4", &defaults);
@@ -271,7 +294,8 @@ static void keys_and_values_go_round_the_ring(void **state) {
     run_free(&run);
 }
 
-static void convolutions_exchange_borders(void **state) {
+static void convolutions_exchange_borders(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("image.json"), "", "4", &defaults);
@@ -286,7 +310,8 @@ static void convolutions_exchange_borders(void **state) {
 
 /* ---- compute --------------------------------------------------------------------------------------- */
 
-static void compute_is_a_roofline_on_the_shard(void **state) {
+static void compute_is_a_roofline_on_the_shard(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &defaults);
@@ -310,7 +335,8 @@ static void compute_is_a_roofline_on_the_shard(void **state) {
     run_free(&run);
 }
 
-static void padding_is_work(void **state) {
+static void padding_is_work(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -325,7 +351,8 @@ static void padding_is_work(void **state) {
     run_free(&run);
 }
 
-static void recomputation_is_a_second_forward(void **state) {
+static void recomputation_is_a_second_forward(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.remat = SC_REMAT_LAYER;
@@ -337,7 +364,8 @@ static void recomputation_is_a_second_forward(void **state) {
     run_free(&run);
 }
 
-static void the_optimizer_moves_its_state_once(void **state) {
+static void the_optimizer_moves_its_state_once(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &defaults);
@@ -350,7 +378,8 @@ static void the_optimizer_moves_its_state_once(void **state) {
     run_free(&run);
 }
 
-static void overlap_hides_a_fraction(void **state) {
+static void overlap_hides_a_fraction(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run, hidden;
@@ -367,12 +396,16 @@ static void overlap_hides_a_fraction(void **state) {
 
 /* ---- memory ---------------------------------------------------------------------------------------- */
 
-static void parameters_by_storage_and_state(void **state) {
+static void parameters_by_storage_and_state(void **state)
+{
     (void)state;
     static const struct {
         const char *strategy;
         double parameters, gradients, optimizer;
-    } rows[] = {{"(none)", 2048, 2048, 4096}, {"+opt@x", 2048, 2048, 1024}, {"+grad@x", 2048, 512, 1024}, {"f@x", 512, 512, 1024}};
+    } rows[] = {{"(none)", 2048, 2048, 4096},
+                {"+opt@x", 2048, 2048, 1024},
+                {"+grad@x", 2048, 512, 1024},
+                {"f@x", 512, 512, 1024}};
     struct run run;
     start(&run, HERE("net.json"), "", "4", &defaults);
     for (size_t i = 0; i < SC_LEN(rows); i++) {
@@ -391,7 +424,8 @@ static void parameters_by_storage_and_state(void **state) {
     run_free(&run);
 }
 
-static void saved_tensors_times_what_is_in_flight(void **state) {
+static void saved_tensors_times_what_is_in_flight(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.in_flight = 3;
@@ -413,10 +447,12 @@ static void saved_tensors_times_what_is_in_flight(void **state) {
 }
 
 /* The peak that the checker finds over all slots, against a sum by hand, for everything replicated. */
-static double peak(const struct run *run) {
+static double peak(const struct run *run)
+{
     struct sc_error err = {0};
     struct sc_problem *problem = NULL;
-    if (sc_plan_problem(run->costs, &problem, &err) != SC_OK) fail_msg("%s", err.message);
+    if (sc_plan_problem(run->costs, &problem, &err) != SC_OK)
+        fail_msg("%s", err.message);
     int *choices = sc_calloc((size_t)run->costs->node_count, sizeof *choices); /* replicated comes first */
     assert_non_null(choices);
     double found = sc_problem_check(problem, choices).peak;
@@ -425,7 +461,8 @@ static double peak(const struct run *run) {
     return found;
 }
 
-static void the_peak_is_what_is_kept_and_the_largest_working_set(void **state) {
+static void the_peak_is_what_is_kept_and_the_largest_working_set(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -446,7 +483,8 @@ static void the_peak_is_what_is_kept_and_the_largest_working_set(void **state) {
     run_free(&run);
 }
 
-static void inference_holds_what_lives(void **state) {
+static void inference_holds_what_lives(void **state)
+{
     (void)state;
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct run run;
@@ -468,17 +506,20 @@ static void inference_holds_what_lives(void **state) {
 }
 
 /* Slots that cannot be the peak are left out, and the peak stays right: every op's own moment is covered. */
-static void slots_are_few_and_enough(void **state) {
+static void slots_are_few_and_enough(void **state)
+{
     (void)state;
     struct run run;
     start(&run, HERE("net.json"), "depth=4", "4", &defaults);
     int working_ops = 0;
-    for (int op = 0; op < run.graph->op_count; op++) working_ops += run.graph->ops[op].operand_count > 0;
+    for (int op = 0; op < run.graph->op_count; op++)
+        working_ops += run.graph->ops[op].operand_count > 0;
     assert_true(run.costs->slots >= 1 && run.costs->slots < working_ops);
     for (int u = 0; u < run.costs->usage_count; u++) {
         const struct sc_cost_usage *usage = &run.costs->usages[u];
         assert_true(usage->t0 >= 0 && usage->t0 < usage->t1 && usage->t1 <= run.costs->slots);
-        for (int i = 0; i < run.costs->nodes[usage->node].set->count; i++) assert_true(usage->bytes[i] >= 0);
+        for (int i = 0; i < run.costs->nodes[usage->node].set->count; i++)
+            assert_true(usage->bytes[i] >= 0);
     }
     /* Random plans: the peak is what is always held and the largest working set of all ops. */
     struct sc_error err = {0};
@@ -501,7 +542,8 @@ static void slots_are_few_and_enough(void **state) {
     run_free(&run);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(partial_results_are_resolved_on_the_node),
         cmocka_unit_test(axes_resolved_alike_act_together),

@@ -15,7 +15,8 @@
 #include "cost/cost.h"
 
 /* 1 µs and 10 GB/s inside; 10 µs and 1 GB/s between. */
-static struct sc_cluster cluster_of(int hosts, int devices, bool shared) {
+static struct sc_cluster cluster_of(int hosts, int devices, bool shared)
+{
     return (struct sc_cluster){.name = "test",
                                .hosts = hosts,
                                .devices_per_host = devices,
@@ -23,7 +24,8 @@ static struct sc_cluster cluster_of(int hosts, int devices, bool shared) {
                                .between = {.alpha_s = 10e-6, .beta_s = 1e-9, .shared = shared}};
 }
 
-static struct sc_mesh mesh_of(const struct sc_cluster *c, const char *shape) {
+static struct sc_mesh mesh_of(const struct sc_cluster *c, const char *shape)
+{
     struct sc_axes axes;
     struct sc_mesh mesh;
     struct sc_error err = {0};
@@ -33,7 +35,8 @@ static struct sc_mesh mesh_of(const struct sc_cluster *c, const char *shape) {
     return mesh;
 }
 
-static void group_is(const struct sc_mesh *mesh, unsigned mask, int devices, int hosts, int per_host, int sharing) {
+static void group_is(const struct sc_mesh *mesh, unsigned mask, int devices, int hosts, int per_host, int sharing)
+{
     const struct sc_group *g = &mesh->group[mask];
     if (g->devices != devices || g->hosts != hosts || g->per_host != per_host || g->sharing != sharing)
         fail_msg("mask %u: %d devices, %d hosts, %d a host, %d sharing", mask, g->devices, g->hosts, g->per_host,
@@ -41,7 +44,8 @@ static void group_is(const struct sc_mesh *mesh, unsigned mask, int devices, int
 }
 
 static void takes(const struct sc_mesh *mesh, enum sc_collective kind, unsigned axes, double bytes, double seconds,
-                  const char *algorithm) {
+                  const char *algorithm)
+{
     const char *used = NULL;
     double found = sc_collective_seconds(mesh, kind, axes, bytes, &used);
     if (!(fabs(found - seconds) <= 1e-9 * seconds) || strcmp(used, algorithm) != 0)
@@ -52,7 +56,8 @@ static void takes(const struct sc_mesh *mesh, enum sc_collective kind, unsigned 
 
 /* ---- shapes ---------------------------------------------------------------------------------------- */
 
-static void every_ordered_factorisation_once(void **state) {
+static void every_ordered_factorisation_once(void **state)
+{
     (void)state;
     struct sc_axes shapes[64];
     assert_int_equal(sc_mesh_shapes(1, 3, shapes, 64), 1);
@@ -65,7 +70,8 @@ static void every_ordered_factorisation_once(void **state) {
     assert_int_equal(count, 8); /* 12, 2x6, 6x2, 3x4, 4x3, 2x2x3, 2x3x2, 3x2x2 */
     for (int i = 0; i < count; i++) {
         assert_int_equal(sc_axes_product(&shapes[i], (1u << shapes[i].count) - 1), 12);
-        for (int j = 0; j < i; j++) assert_true(memcmp(&shapes[i], &shapes[j], sizeof shapes[i]) != 0);
+        for (int j = 0; j < i; j++)
+            assert_true(memcmp(&shapes[i], &shapes[j], sizeof shapes[i]) != 0);
     }
     assert_int_equal(sc_mesh_shapes(12, 3, shapes, 2), 8); /* the number, whatever the room */
     assert_int_equal(sc_mesh_shapes(0, 3, shapes, 64), 0);
@@ -73,12 +79,15 @@ static void every_ordered_factorisation_once(void **state) {
     assert_int_equal(sc_mesh_shapes(7, 3, shapes, 64), 1);
 }
 
-static void axes_are_read_strictly(void **state) {
+static void axes_are_read_strictly(void **state)
+{
     (void)state;
-    static const char *const wrong[] = {"", "x", "2x", "x2", "2x0", "-2", "2*4", "2x2x2x2", " 2", "2 ", "99999999999", "65536x2"};
+    static const char *const wrong[] = {"",    "x",       "2x", "x2", "2x0",         "-2",
+                                        "2*4", "2x2x2x2", " 2", "2 ", "99999999999", "65536x2"};
     struct sc_axes axes = {.count = 9};
     for (size_t i = 0; i < SC_LEN(wrong); i++) {
-        if (sc_axes_parse(wrong[i], &axes)) fail_msg("\"%s\" was read", wrong[i]);
+        if (sc_axes_parse(wrong[i], &axes))
+            fail_msg("\"%s\" was read", wrong[i]);
     }
     assert_int_equal(axes.count, 9);
     assert_true(sc_axes_parse("2x1x16", &axes));
@@ -86,7 +95,8 @@ static void axes_are_read_strictly(void **state) {
     assert_int_equal(axes.size[2], 16);
 }
 
-static void meshes_must_fit(void **state) {
+static void meshes_must_fit(void **state)
+{
     (void)state;
     struct sc_cluster c = cluster_of(2, 4, false);
     struct sc_axes axes = {.count = 2, .size = {2, 4}}, none = {0}, negative = {.count = 2, .size = {-2, -4}};
@@ -102,7 +112,8 @@ static void meshes_must_fit(void **state) {
 
 /* ---- groups ---------------------------------------------------------------------------------------- */
 
-static void the_last_axis_stays_inside_a_host(void **state) {
+static void the_last_axis_stays_inside_a_host(void **state)
+{
     (void)state;
     struct sc_cluster c = cluster_of(2, 4, true);
     struct sc_mesh m = mesh_of(&c, "2x4");
@@ -120,7 +131,8 @@ static void the_last_axis_stays_inside_a_host(void **state) {
     group_is(&m, 6, 4, 1, 4, 0);
 }
 
-static void groups_that_lie_unevenly_are_known(void **state) {
+static void groups_that_lie_unevenly_are_known(void **state)
+{
     (void)state;
     struct sc_cluster c = cluster_of(2, 6, true);
     struct sc_mesh m = mesh_of(&c, "3x4"); /* the second group of y is two and two; all of y: 4, 2+2, 4 */
@@ -132,7 +144,8 @@ static void groups_that_lie_unevenly_are_known(void **state) {
 
 /* ---- native formulas ------------------------------------------------------------------------------- */
 
-static void inside_a_host(void **state) {
+static void inside_a_host(void **state)
+{
     (void)state;
     struct sc_cluster c = cluster_of(1, 4, false);
     struct sc_mesh m = mesh_of(&c, "4");
@@ -148,7 +161,8 @@ static void inside_a_host(void **state) {
     takes(&m, SC_ALL_REDUCE, 1, 0, 0, "none");
 }
 
-static void groups_of_a_host_share_its_nic(void **state) {
+static void groups_of_a_host_share_its_nic(void **state)
+{
     (void)state;
     struct sc_cluster shared = cluster_of(2, 4, true), own = cluster_of(2, 4, false);
     struct sc_mesh s = mesh_of(&shared, "2x4"), o = mesh_of(&own, "2x4");
@@ -162,7 +176,8 @@ static void groups_of_a_host_share_its_nic(void **state) {
     takes(&s, SC_ALL_GATHER, 2, 4e6, 3 * 101e-6, "ring");
 }
 
-static void large_all_reduces_go_by_hierarchy(void **state) {
+static void large_all_reduces_go_by_hierarchy(void **state)
+{
     (void)state;
     struct sc_cluster shared = cluster_of(2, 4, true), own = cluster_of(2, 4, false);
     struct sc_mesh s = mesh_of(&shared, "8"), o = mesh_of(&own, "8");
@@ -178,7 +193,8 @@ static void large_all_reduces_go_by_hierarchy(void **state) {
     takes(&o, SC_ALL_GATHER, 1, 80, 10e-6 + 10e-9 + 3 * (1e-6 + 20e-10), "hierarchical");
 }
 
-static void all_to_all_sends_one_message_to_each_host(void **state) {
+static void all_to_all_sends_one_message_to_each_host(void **state)
+{
     (void)state;
     struct sc_cluster own = cluster_of(2, 4, false);
     struct sc_mesh o = mesh_of(&own, "8");
@@ -187,7 +203,8 @@ static void all_to_all_sends_one_message_to_each_host(void **state) {
     takes(&o, SC_ALL_TO_ALL, 1, 64e9, 3 * (1e-6 + 0.1) + 4 * (10e-6 + 1.0), "pairwise");
 }
 
-static void measured_tables_come_first(void **state) {
+static void measured_tables_come_first(void **state)
+{
     (void)state;
     static const double bytes[] = {1e6, 1e8}, seconds[] = {1e-3, 1e-2};
     const struct sc_measured table = {SC_ALL_REDUCE, 4, 1, 2, bytes, seconds};
@@ -196,15 +213,16 @@ static void measured_tables_come_first(void **state) {
     c.measured_count = 1;
     struct sc_mesh m = mesh_of(&c, "2x4");
     takes(&m, SC_ALL_REDUCE, 2, 1e6, 1e-3, "measured");
-    takes(&m, SC_ALL_REDUCE, 2, 1e7, sqrt(1e-3 * 1e-2), "measured"); /* half way, in logarithms */
-    takes(&m, SC_ALL_REDUCE, 2, 1e9, 1e-1, "measured");              /* at the last rate */
-    takes(&m, SC_ALL_REDUCE, 2, 40, 4e-6 + 80e-10, "tree");          /* less than the smallest measured */
-    takes(&m, SC_ALL_GATHER, 2, 4e6, 3 * 101e-6, "ring");            /* another collective */
+    takes(&m, SC_ALL_REDUCE, 2, 1e7, sqrt(1e-3 * 1e-2), "measured");    /* half way, in logarithms */
+    takes(&m, SC_ALL_REDUCE, 2, 1e9, 1e-1, "measured");                 /* at the last rate */
+    takes(&m, SC_ALL_REDUCE, 2, 40, 4e-6 + 80e-10, "tree");             /* less than the smallest measured */
+    takes(&m, SC_ALL_GATHER, 2, 4e6, 3 * 101e-6, "ring");               /* another collective */
     takes(&m, SC_ALL_REDUCE, 1, 1e6, 2 * (10e-6 + 4 * 500e-6), "ring"); /* another group */
 }
 
 /* Monotone in bytes; and never below what the slowest link needs for what has to cross it. */
-static void collectives_are_monotone_and_not_too_good(void **state) {
+static void collectives_are_monotone_and_not_too_good(void **state)
+{
     (void)state;
     static const char *const shapes[] = {"16", "4x4", "2x8", "8x2", "2x2x4", "2x4x2"};
     for (int shared = 0; shared < 2; shared++) {
@@ -220,7 +238,8 @@ static void collectives_are_monotone_and_not_too_good(void **state) {
                         assert_true(s >= before && isfinite(s));
                         before = s;
                     }
-                    if (g->hosts == 1) continue;
+                    if (g->hosts == 1)
+                        continue;
                     /* Each host has to receive what its devices lack: by its NIC, or by one NIC a device. */
                     double host = kind == SC_ALL_TO_ALL ? 1e9 / g->devices * g->per_host : 1e9;
                     double in = host * (g->hosts - 1) / g->hosts * g->sharing;
@@ -232,7 +251,8 @@ static void collectives_are_monotone_and_not_too_good(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_ordered_factorisation_once),
         cmocka_unit_test(axes_are_read_strictly),

@@ -21,7 +21,8 @@
 
 static const struct sc_cost_options defaults = SC_COST_OPTIONS_INIT;
 
-static void equal_layers_share_tables(void **state) {
+static void equal_layers_share_tables(void **state)
+{
     (void)state;
     struct run few, many;
     run_costs(&few, HERE("net.json"), "depth=4 residual=1 norm=1", "toy-1x4", "2x2", SC_FORMULAS_NATIVE, &defaults);
@@ -42,7 +43,8 @@ static void equal_layers_share_tables(void **state) {
 }
 
 /* Nodes come before what reads them, ops and fan-outs know their nodes, each operand has one edge. */
-static void the_graph_of_nodes_is_whole(void **state) {
+static void the_graph_of_nodes_is_whole(void **state)
+{
     (void)state;
     struct run run;
     run_costs(&run, SAMPLE("moe-380m.json"), "", "h100", "2x4", SC_FORMULAS_NATIVE, &defaults);
@@ -53,7 +55,8 @@ static void the_graph_of_nodes_is_whole(void **state) {
         operands += run.graph->ops[op].operand_count;
     }
     for (int t = 0; t < run.graph->tensor_count; t++) {
-        if (c->fanout_node[t] < 0) continue;
+        if (c->fanout_node[t] < 0)
+            continue;
         fanouts++;
         assert_int_equal(c->nodes[c->fanout_node[t]].tensor, t);
         assert_int_equal(c->nodes[c->fanout_node[t]].op, -1);
@@ -61,35 +64,45 @@ static void the_graph_of_nodes_is_whole(void **state) {
     }
     assert_int_equal(c->edge_count, operands + fanouts);
     assert_int_equal(c->node_count, run.graph->op_count + fanouts);
-    for (int e = 0; e < c->edge_count; e++) assert_true(c->edges[e].from < c->edges[e].to);
+    for (int e = 0; e < c->edge_count; e++)
+        assert_true(c->edges[e].from < c->edges[e].to);
     run_free(&run);
 }
 
 /* ---- items are the tables -------------------------------------------------------------------------- */
 
-static double on_grid(double value, double quantum) { return rint(value / quantum) * quantum; }
+static double on_grid(double value, double quantum)
+{
+    return rint(value / quantum) * quantum;
+}
 
 static void entry_is(const struct run *run, const struct sc_item *items, int count, double micro, double once,
-                     const char *what, int where) {
+                     const char *what, int where)
+{
     double sums[2] = {0, 0}, q = run->costs->quantum;
-    for (int i = 0; i < count; i++) sums[items[i].phase == SC_ONCE] += items[i].seconds;
-    for (int i = 0; i < count; i++) assert_true(items[i].collective || items[i].algorithm == NULL);
-    if (isinf(micro)) return; /* no path has no items */
+    for (int i = 0; i < count; i++)
+        sums[items[i].phase == SC_ONCE] += items[i].seconds;
+    for (int i = 0; i < count; i++)
+        assert_true(items[i].collective || items[i].algorithm == NULL);
+    if (isinf(micro))
+        return; /* no path has no items */
     /* The same addends, but perhaps in another order. */
     if (fabs(on_grid(sums[0], q) - micro) > q || fabs(on_grid(sums[1], q) - once) > q)
-        fail_msg("%s: %s %d: %.17g and %.17g by items, %.17g and %.17g in the table", run->graph->name, what, where, sums[0],
-                 sums[1], micro, once);
+        fail_msg("%s: %s %d: %.17g and %.17g by items, %.17g and %.17g in the table", run->graph->name, what, where,
+                 sums[0], sums[1], micro, once);
 }
 
 /* Every class and every table, every choice or a sample of the pairs. */
-static void check_items(const struct run *run) {
+static void check_items(const struct run *run)
+{
     const struct sc_costs *c = run->costs;
     struct sc_item items[SC_MAX_ITEMS];
     int *seen = sc_calloc((size_t)(c->node_count + c->table_count) + 1, sizeof *seen);
     assert_non_null(seen);
     for (int n = 0; n < c->node_count; n++) {
         const struct sc_cost_node *node = &c->nodes[n];
-        if (seen[node->klass]++ > 0) continue;
+        if (seen[node->klass]++ > 0)
+            continue;
         for (int i = 0; i < node->set->count; i++) {
             int count = sc_costs_node_items(c, n, i, items);
             entry_is(run, items, count, node->micro_s[i], node->once_s[i], "node", n);
@@ -98,7 +111,8 @@ static void check_items(const struct run *run) {
     }
     for (int e = 0; e < c->edge_count; e++) {
         const struct sc_cost_edge *edge = &c->edges[e];
-        if (seen[c->node_count + edge->table]++ > 0) continue;
+        if (seen[c->node_count + edge->table]++ > 0)
+            continue;
         int rows = c->nodes[edge->from].set->count, cols = c->nodes[edge->to].set->count, step = rows * cols / 300 + 1;
         for (int p = 0; p < rows * cols; p += step) {
             int i = p / cols, j = p % cols, count = sc_costs_edge_items(c, e, i, j, items);
@@ -110,15 +124,21 @@ static void check_items(const struct run *run) {
     sc_free(seen);
 }
 
-static void items_sum_up_to_tables_on_every_family(void **state) {
+static void items_sum_up_to_tables_on_every_family(void **state)
+{
     (void)state;
     static const struct {
         const char *model, *sets;
-    } models[] = {{SAMPLE("gpt-125m.json"), "layers=2"},     {SAMPLE("bert-large.json"), "layers=2"},
-                  {SAMPLE("llama-3-8b.json"), "layers=2"},   {SAMPLE("mixtral-8x7b.json"), "layers=2"},
-                  {SAMPLE("moe-380m.json"), "layers=4"},     {SAMPLE("t5-3b.json"), ""},
-                  {SAMPLE("wide-resnet-250m.json"), ""},     {SAMPLE("vit-l.json"), "layers=2"},
-                  {SAMPLE("mlp-12.json"), ""},               {HERE("kinds.json"), ""},
+    } models[] = {{SAMPLE("gpt-125m.json"), "layers=2"},
+                  {SAMPLE("bert-large.json"), "layers=2"},
+                  {SAMPLE("llama-3-8b.json"), "layers=2"},
+                  {SAMPLE("mixtral-8x7b.json"), "layers=2"},
+                  {SAMPLE("moe-380m.json"), "layers=4"},
+                  {SAMPLE("t5-3b.json"), ""},
+                  {SAMPLE("wide-resnet-250m.json"), ""},
+                  {SAMPLE("vit-l.json"), "layers=2"},
+                  {SAMPLE("mlp-12.json"), ""},
+                  {HERE("kinds.json"), ""},
                   {HERE("image.json"), ""}};
     static const struct {
         enum sc_mode mode;
@@ -140,7 +160,8 @@ static void items_sum_up_to_tables_on_every_family(void **state) {
     }
 }
 
-static void the_grid_coarsens_before_sums_lose_bits(void **state) {
+static void the_grid_coarsens_before_sums_lose_bits(void **state)
+{
     (void)state;
     struct run run;
     run_costs(&run, SAMPLE("mlp-2.json"), "", "toy-1x4", "4", SC_FORMULAS_NATIVE, &defaults);
@@ -162,7 +183,8 @@ struct term_user {
 };
 
 static enum sc_status node_term(void *user, const struct sc_costs *costs, int node, int choice, double *seconds,
-                                struct sc_error *err) {
+                                struct sc_error *err)
+{
     struct term_user *u = user;
     assert_true(node >= 0 && node < costs->node_count && choice < costs->nodes[node].set->count);
     u->node_calls++;
@@ -171,7 +193,8 @@ static enum sc_status node_term(void *user, const struct sc_costs *costs, int no
 }
 
 static enum sc_status edge_term(void *user, const struct sc_costs *costs, int edge, int from, int to, double *seconds,
-                                struct sc_error *err) {
+                                struct sc_error *err)
+{
     struct term_user *u = user;
     (void)err;
     assert_true(edge >= 0 && edge < costs->edge_count && from < costs->nodes[costs->edges[edge].from].set->count);
@@ -180,7 +203,8 @@ static enum sc_status edge_term(void *user, const struct sc_costs *costs, int ed
     return SC_OK;
 }
 
-static void terms_are_added_once_a_class(void **state) {
+static void terms_are_added_once_a_class(void **state)
+{
     (void)state;
     struct term_user user = {.node_s = 1, .edge_s = INFINITY};
     const struct sc_term terms[] = {{"mine", &user, node_term, edge_term}, {"nothing", NULL, NULL, NULL}};
@@ -194,12 +218,14 @@ static void terms_are_added_once_a_class(void **state) {
     for (int n = 0; n < run.costs->node_count; n++) {
         const struct sc_cost_node *a = &run.costs->nodes[n], *b = &plain.costs->nodes[n];
         choices += a->set->count;
-        for (int i = 0; i < a->set->count; i++) assert_true(fabs(a->micro_s[i] - b->micro_s[i] - (i == 1)) < 1e-9);
+        for (int i = 0; i < a->set->count; i++)
+            assert_true(fabs(a->micro_s[i] - b->micro_s[i] - (i == 1)) < 1e-9);
     }
     assert_true(user.node_calls < choices / 2);
     for (int e = 0; e < run.costs->edge_count; e++) {
         const struct sc_cost_edge *edge = &run.costs->edges[e];
-        if (run.costs->nodes[edge->to].set->count > 1) assert_true(isinf(edge->micro_s[1]));
+        if (run.costs->nodes[edge->to].set->count > 1)
+            assert_true(isinf(edge->micro_s[1]));
         assert_true(isfinite(edge->micro_s[0]));
     }
     struct sc_item items[SC_MAX_ITEMS];
@@ -215,15 +241,18 @@ static void terms_are_added_once_a_class(void **state) {
 }
 
 static enum sc_status costs_of(struct run *run, const struct sc_cost_options *options, struct sc_cancel *cancel,
-                               struct sc_error *err) {
+                               struct sc_error *err)
+{
     struct sc_costs *costs = NULL;
     enum sc_status status = sc_costs_new(run->graph, &run->costs->mesh, options, cancel, &costs, err);
-    if (status != SC_OK) assert_null(costs);
+    if (status != SC_OK)
+        assert_null(costs);
     sc_costs_free(costs);
     return status;
 }
 
-static void a_term_that_fails_or_is_not_a_number_is_an_error(void **state) {
+static void a_term_that_fails_or_is_not_a_number_is_an_error(void **state)
+{
     (void)state;
     struct term_user user = {.fail = SC_INPUT};
     const struct sc_term term = {"mine", &user, node_term, NULL};
@@ -247,7 +276,8 @@ static void a_term_that_fails_or_is_not_a_number_is_an_error(void **state) {
 
 /* ---- failing well ---------------------------------------------------------------------------------- */
 
-static void wrong_options_are_refused(void **state) {
+static void wrong_options_are_refused(void **state)
+{
     (void)state;
     struct run run;
     struct sc_error err = {0};
@@ -266,7 +296,8 @@ static void wrong_options_are_refused(void **state) {
     run_free(&run);
 }
 
-static void a_dtype_without_matrix_units_is_named(void **state) {
+static void a_dtype_without_matrix_units_is_named(void **state)
+{
     (void)state;
     struct run run, v100;
     struct sc_error err = {0};
@@ -285,7 +316,8 @@ static void a_dtype_without_matrix_units_is_named(void **state) {
     run_free(&v100);
 }
 
-static void a_request_to_stop_is_heard(void **state) {
+static void a_request_to_stop_is_heard(void **state)
+{
     (void)state;
     struct run run;
     struct sc_cancel cancel;
@@ -301,7 +333,8 @@ struct failing {
     long left;
 };
 
-static void *fail_later(void *user, void *pointer, size_t size) {
+static void *fail_later(void *user, void *pointer, size_t size)
+{
     struct failing *f = user;
     if (size == 0) {
         free(pointer);
@@ -310,7 +343,8 @@ static void *fail_later(void *user, void *pointer, size_t size) {
     return f->left-- > 0 ? realloc(pointer, size) : NULL;
 }
 
-static void survives_running_out_of_memory_anywhere(void **state) {
+static void survives_running_out_of_memory_anywhere(void **state)
+{
     (void)state;
     struct term_user user = {.node_s = 1};
     const struct sc_term term = {"mine", &user, node_term, edge_term};
@@ -331,13 +365,15 @@ static void survives_running_out_of_memory_anywhere(void **state) {
             assert_true(n > 50);
             break;
         }
-        if (status != SC_NO_MEMORY) fail_msg("allocation %ld: %s: %s", n, sc_status_name(status), err.message);
+        if (status != SC_NO_MEMORY)
+            fail_msg("allocation %ld: %s: %s", n, sc_status_name(status), err.message);
         assert_true(n < 100000);
     }
     run_free(&run);
 }
 
-static void tables_outlive_what_they_were_made_from(void **state) {
+static void tables_outlive_what_they_were_made_from(void **state)
+{
     (void)state;
     struct run run;
     run_costs(&run, HERE("net.json"), "", "toy-1x4", "4", SC_FORMULAS_NATIVE, &defaults);
@@ -346,13 +382,16 @@ static void tables_outlive_what_they_were_made_from(void **state) {
     struct sc_costs *other = sc_costs_share(run.costs);
     sc_costs_free(run.costs);
     struct sc_item items[SC_MAX_ITEMS];
-    for (int n = 0; n < other->node_count; n++) sc_costs_node_items(other, n, 0, items);
-    for (int e = 0; e < other->edge_count; e++) sc_costs_edge_items(other, e, 0, 0, items);
+    for (int n = 0; n < other->node_count; n++)
+        sc_costs_node_items(other, n, 0, items);
+    for (int e = 0; e < other->edge_count; e++)
+        sc_costs_edge_items(other, e, 0, 0, items);
     assert_string_equal(other->mesh.cluster->name, "toy-1x4");
     sc_costs_free(other);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_layers_share_tables),
         cmocka_unit_test(the_graph_of_nodes_is_whole),
