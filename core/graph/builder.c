@@ -106,18 +106,41 @@ static enum sc_status check_name(const char *what, const char *name, struct sc_e
     return SC_OK;
 }
 
+/* Are there only inputs and parameters so far, in a layer that nobody named? */
+static bool layer_is_unclaimed(const struct sc_graph_builder *b)
+{
+    bool unclaimed = b->implicit_layer && b->layers.count == 1;
+    for (size_t i = 0; i < b->ops.count && unclaimed; i++)
+        unclaimed = sc_kind_source(b->ops.data[i].kind) != SC_SOURCE_NONE;
+    return unclaimed;
+}
+
 enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name, struct sc_error *err)
 {
+    bool claim = layer_is_unclaimed(b);
     enum sc_status status = check_name("a layer", name, err);
     if (status != SC_OK)
         return status;
-    if (has(&b->layer_names, name))
+    bool taken = b->implicit_layer && !claim && strcmp(b->layers.data[0].name, name) == 0;
+    if (taken || has(&b->layer_names, name))
         return sc_fail(err, SC_INPUT, "two layers are named \"%s\"", name);
     struct sc_layer layer = {sc_arena_strdup(b->arena, name), (int)b->ops.count, 0};
-    if (!layer.name || !sc_map_put_text(&b->layer_names, name, (int64_t)b->layers.count) ||
-        !sc_vec_push(&b->layers, layer))
+    if (!layer.name || !sc_map_put_text(&b->layer_names, name, (int64_t)b->layers.count))
         return out_of_memory(err);
-    return SC_OK;
+    if (claim) {
+        b->layers.data[0].name = layer.name;
+        b->implicit_layer = false;
+        return SC_OK;
+    }
+    return sc_vec_push(&b->layers, layer) ? SC_OK : out_of_memory(err);
+}
+
+/* The layer of ops that come before any other. */
+static enum sc_status begin_implicit_layer(struct sc_graph_builder *b, struct sc_error *err)
+{
+    struct sc_layer layer = {"model", 0, 0};
+    b->implicit_layer = true;
+    return sc_vec_push(&b->layers, layer) ? SC_OK : out_of_memory(err);
 }
 
 const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b, const struct sc_rule *rule)
@@ -529,7 +552,7 @@ enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_sp
     if (status == SC_OK)
         status = check_attributes(spec, kind, err);
     if (status == SC_OK && b->layers.count == 0)
-        status = sc_graph_begin_layer(b, "model", err);
+        status = begin_implicit_layer(b, err);
     if (status != SC_OK)
         return status;
     struct sc_inferred inferred = {.result_count = 1};

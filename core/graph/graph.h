@@ -225,7 +225,8 @@ struct sc_op_spec {
 };
 struct sc_graph_builder *sc_graph_builder_new(const char *name, const char *source); /* NULL when out of memory */
 void sc_graph_builder_free(struct sc_graph_builder *builder);                        /* NULL is allowed */
-/* Layers are begun; ops added since belong to the layer. An op before the first layer begins layer "model". */
+/* Layers are begun; ops added since belong to the layer. Inputs and parameters that come before the
+ * first layer belong to it; another op there begins a layer "model". */
 enum sc_status sc_graph_begin_layer(struct sc_graph_builder *b, const char *name, struct sc_error *err);
 enum sc_status sc_graph_add_op(struct sc_graph_builder *b, const struct sc_op_spec *spec, int *first_result,
                                struct sc_error *err); /* results are consecutive tensors */

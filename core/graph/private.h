@@ -105,6 +105,7 @@ struct sc_graph_builder {
     int64_t batch, microbatches, sequence;
     enum sc_mode mode;
     int outputs;
+    bool implicit_layer; /* the first layer was begun by an op, not by name */
 };
 /* The one copy of an equal rule (text and sizes of factors); `rule->text` has to live in the builder's arena. */
 const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b,

@@ -35,11 +35,11 @@ static void a_graph_knows_its_parts(void **state)
     struct sc_graph *g = make_chain(3, 16);
     assert_int_equal(g->op_count, 10);
     assert_int_equal(g->tensor_count, 10);
-    assert_int_equal(g->layer_count, 4); /* the input came before the first layer */
-    assert_string_equal(g->layers[0].name, "model");
-    assert_string_equal(g->layers[1].name, "layer.0");
-    assert_int_equal(g->layers[3].first_op, 7);
-    assert_int_equal(g->layers[3].op_count, 3);
+    assert_int_equal(g->layer_count, 3);
+    assert_string_equal(g->layers[0].name, "layer.0"); /* the input before it is its own */
+    assert_int_equal(g->layers[0].op_count, 4);
+    assert_int_equal(g->layers[2].first_op, 7);
+    assert_int_equal(g->layers[2].op_count, 3);
     assert_int_equal(g->parameters, 3 * 256);
     assert_true(g->flops == 3 * (2. * 8 * 256 + 8 * 16));
     assert_int_equal(g->batch, 8);
@@ -55,6 +55,28 @@ static void a_graph_knows_its_parts(void **state)
     const struct sc_rule *rule;
     const struct sc_walk *walk = sc_tensor_walk(g, 2, &rule);
     assert_string_equal(rule->factor[walk->dim[1].factor[0]].name, "f");
+    sc_graph_free(g);
+}
+
+static void ops_before_the_first_layer_have_one(void **state)
+{
+    (void)state;
+    struct sc_error err = {0};
+    struct sc_graph_builder *b = sc_graph_builder_new("g", "");
+    int x = WEIGHT(b, "x", 4);
+    x = OP(b, "a", "relu", NULL, x);
+    assert_int_equal(sc_graph_begin_layer(b, "model", &err), SC_INPUT);
+    sc_graph_builder_free(b);
+    b = sc_graph_builder_new("g", "");
+    x = WEIGHT(b, "x", 4);
+    x = OP(b, "a", "relu", NULL, x);
+    assert_int_equal(sc_graph_begin_layer(b, "next", &err), SC_OK);
+    x = OP(b, "b", "relu", NULL, x);
+    struct sc_graph *g = finish(b, x);
+    assert_int_equal(g->layer_count, 2);
+    assert_string_equal(g->layers[0].name, "model");
+    assert_int_equal(g->layers[0].op_count, 2);
+    assert_int_equal(g->ops[2].layer, 1);
     sc_graph_free(g);
 }
 
@@ -216,6 +238,7 @@ static void wrong_graphs_are_refused(void **state)
     expect_refusal(b, sc_graph_build(b, &out, &err), &err, "relu \"dead\" is read by nothing");
     b = start();
     sc_graph_mark_output(b, 0, NULL);
+    sc_graph_begin_layer(b, "full", NULL);
     sc_graph_begin_layer(b, "empty", NULL);
     expect_refusal(b, sc_graph_build(b, &out, &err), &err, "layer \"empty\" has no ops");
     b = start();
@@ -384,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_graph_knows_its_parts),
+        cmocka_unit_test(ops_before_the_first_layer_have_one),
         cmocka_unit_test(gradients_flow_from_parameters),
         cmocka_unit_test(equal_ops_share_a_class_and_a_rule),
         cmocka_unit_test(repeated_layers_are_found),
