@@ -84,7 +84,7 @@ enum sc_status sc_plan_explain(const struct sc_plan *plan, int op, bool json, st
         for (int i = 0; i < count && other < 0; i++)
             if (!candidates[i].chosen && isfinite(candidates[i].delta_s))
                 other = candidates[i].choice;
-        status = sc_plan_why(plan, op, other, &why, err);
+        status = sc_plan_why(plan, op, other, cancel, &why, err);
     }
     if (status == SC_OK && json) {
         explain_json(out, plan, op, candidates, count, sc_str_text(&why));

@@ -174,8 +174,10 @@ enum sc_status sc_plan_exact_delta(const struct sc_plan *plan, int node, double 
 /* Put refined Δ (by choice, from sc_plan_exact_delta) into candidates and sort them again. */
 void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const double *delta, const bool *exact);
 /* Why the op is sharded as it is, against its best alternative (or `choice` when >= 0): what it pays and saves, and
- * where. Sentences, one a line. Solves the alternative: tens of milliseconds, so not on the interface thread. */
-enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_str *out, struct sc_error *err);
+ * where. Sentences, one a line. Solves the alternative: tens of milliseconds, so not on the interface thread; when it is
+ * cancelled, the text says so. */
+enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
+                           struct sc_str *out, struct sc_error *err);
 
 /* JSON (`solve --json`, `--out`, `explain --json`) and text for people. */
 enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out, struct sc_error *err);

@@ -253,7 +253,8 @@ static void write_alternative(struct sc_str *out, const struct sc_plan *plan, in
 }
 
 /* The alternative of least Δ; -1 when there is none. A pinned op's alternatives are known only when its pin gives way. */
-static enum sc_status best_other(const struct sc_plan *plan, int node, int *best, struct sc_error *err)
+static enum sc_status best_other(const struct sc_plan *plan, int node, int *best, struct sc_cancel *cancel,
+                                 struct sc_error *err)
 {
     int choices = plan->costs->nodes[node].set->count;
     const double *delta = plan->delta && !plan_full(plan)->forced[node] ? plan->delta[node] : NULL;
@@ -261,7 +262,7 @@ static enum sc_status best_other(const struct sc_plan *plan, int node, int *best
     enum sc_status status = SC_OK;
     *best = -1;
     if (!delta)
-        status = plan_solve_forced(plan, node, -1, NULL, &freed, err);
+        status = plan_solve_forced(plan, node, -1, cancel, &freed, err);
     if (freed)
         delta = freed->marginal ? freed->marginal[node] : NULL;
     for (int c = 0; delta && c < choices; c++)
@@ -284,7 +285,8 @@ static bool tally_own(tallies *paid, const struct sc_plan *plan, int op)
     return ok;
 }
 
-enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_str *out, struct sc_error *err)
+enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
+                           struct sc_str *out, struct sc_error *err)
 {
     int node = plan->costs->op_node[op];
     if (!plan->choice)
@@ -296,16 +298,18 @@ enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struc
     if (ok)
         write_now(out, plan, op, &paid);
     if (choice < 0 || choice == plan->choice[node])
-        status = best_other(plan, node, &choice, err);
+        status = best_other(plan, node, &choice, cancel, err);
     if (ok && status == SC_OK && choice >= 0)
-        status = plan_solve_forced(plan, node, choice, NULL, &other, err);
+        status = plan_solve_forced(plan, node, choice, cancel, &other, err);
     if (ok && other && other->choices) {
         settle_ties(plan, node, other->choices);
         ok = tally_change(&change, plan->costs, plan->choice, other->choices);
         if (ok)
             write_alternative(out, plan, op, choice, other, &change);
-    } else if (ok && other) {
+    } else if (ok && other && other->status == SC_SOLVED_INFEASIBLE) {
         sc_str_add(out, "No plan exists with that strategy under the other constraints.\n");
+    } else if (ok && status == SC_OK && (other || sc_cancelled(cancel))) {
+        sc_str_add(out, "Stopped before its best alternative was solved.\n");
     } else if (ok && status == SC_OK) {
         sc_str_add(out, "There is no other strategy for it here.\n");
     }

@@ -3,14 +3,16 @@
  * The worker thread. GLPK keeps its state by thread, so the planner lives and dies on it. All shared fields are behind
  * one mutex; a job holds copies of what it needs.
  */
-#include "worker/worker.h"
+#include "worker/internal.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { STACK_SIZE = 16 << 20 };
 enum job_kind { JOB_NONE, JOB_PLAN, JOB_DELTA };
 
 struct job {
@@ -19,18 +21,25 @@ struct job {
     uint64_t revision;
     struct sc_plan *plan; /* DELTA */
     int node;
+    bool cancelled; /* before it began */
 };
 
 struct sc_worker {
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    const struct worker_engine *engine;
     const struct sc_loader *loader;
     struct sc_progress *progress;
-    int pipe[2]; /* a byte for each result that waits */
-    bool quit, running;
-    struct sc_cancel cancel; /* of the running job */
+    pthread_t thread;
+    int pipe[2]; /* holds a byte while a result waits */
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    /* Behind the mutex, but for `cancel`, which the job reads as it likes: */
+    bool quit;
+    enum job_kind running;
+    bool superseded; /* the running job: nobody wants its result any more */
+    struct sc_cancel cancel;
+    double started;
     struct job next;
+    enum job_kind result_of;
     struct sc_result result;
 };
 
@@ -50,136 +59,163 @@ static void result_free(struct sc_result *result)
     *result = (struct sc_result){0};
 }
 
-/* ---- jobs ---- */
+/* ---- the thread ---- */
 
-static void run_plan(struct sc_worker *worker, struct sc_planner *planner, struct job *job, struct sc_result *out)
+static void run(struct sc_worker *worker, void *engine, const struct job *job, struct sc_result *out)
 {
-    struct sc_plan_request request = {.settings = &job->settings,
-                                      .revision = job->revision,
-                                      .deltas = true,
-                                      .cancel = &worker->cancel,
-                                      .progress = worker->progress};
-    *out = (struct sc_result){.kind = SC_RESULT_PLAN, .revision = job->revision};
-    if (sc_planner_make(planner, &request, &out->plan, &out->error) != SC_OK)
-        out->kind = SC_RESULT_ERROR;
+    struct sc_error error = {0};
+    enum sc_status status = SC_OK;
+    *out = (struct sc_result){.kind = job->kind == JOB_PLAN ? SC_RESULT_PLAN : SC_RESULT_DELTA,
+                              .revision = job->revision,
+                              .node = job->node};
+    if (!engine) {
+        status = sc_fail(&error, SC_NO_MEMORY, "no memory for a planner");
+    } else if (job->kind == JOB_PLAN) {
+        struct sc_plan_request request = {.settings = &job->settings,
+                                          .revision = job->revision,
+                                          .deltas = true,
+                                          .cancel = &worker->cancel,
+                                          .progress = worker->progress};
+        status = worker->engine->plan(engine, &request, &out->plan, &error);
+    } else {
+        status = worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error);
+        if (status == SC_OK)
+            out->plan = sc_plan_share(job->plan);
+    }
+    if (status != SC_OK) {
+        result_free(out);
+        *out = (struct sc_result){.kind = SC_RESULT_ERROR, .revision = job->revision, .error = error};
+    }
 }
 
-static void run_delta(struct sc_worker *worker, struct job *job, struct sc_result *out)
+/* Puts a result where the interface takes it. Differences do not push out the end of a plan that nobody has read. */
+static void publish(struct sc_worker *worker, enum job_kind kind, struct sc_result *result)
 {
-    const struct sc_plan *plan = job->plan;
-    int op = plan->costs->nodes[job->node].op;
-    *out = (struct sc_result){.kind = SC_RESULT_DELTA, .revision = plan->revision, .node = job->node};
-    out->count = plan->costs->nodes[job->node].set->count;
-    out->delta = sc_calloc((size_t)out->count, sizeof *out->delta);
-    out->exact = sc_calloc((size_t)out->count, sizeof *out->exact);
-    struct sc_str why = {0};
-    enum sc_status status = out->delta && out->exact ? SC_OK : sc_fail(&out->error, SC_NO_MEMORY, "no memory for differences");
-    if (status == SC_OK)
-        status = sc_plan_exact_delta(plan, job->node, out->delta, out->exact, &worker->cancel, &out->error);
-    if (status == SC_OK && op >= 0 && !sc_cancelled(&worker->cancel))
-        status = sc_plan_why(plan, op, -1, &why, &out->error);
-    if (status == SC_OK) {
-        out->why = why.data;
-        out->plan = job->plan;
-        job->plan = NULL;
-        return;
-    }
-    sc_str_free(&why);
-    struct sc_error error = out->error;
-    result_free(out);
-    *out = (struct sc_result){.kind = SC_RESULT_ERROR, .revision = plan->revision, .error = error};
-}
-
-/* A newer job waits: what the old one found is not worth showing, unless it was stopped by hand. */
-static void publish(struct sc_worker *worker, struct sc_result *result)
-{
-    bool stale = worker->next.kind == JOB_PLAN && worker->next.revision != result->revision;
-    worker->running = false;
-    if (stale || worker->quit) {
-        result_free(result);
-        return;
-    }
-    if (worker->result.kind == SC_RESULT_PLAN && result->kind == SC_RESULT_DELTA) { /* keep the plan: it comes first */
+    bool unread = worker->result.kind != SC_RESULT_NONE;
+    if (worker->superseded || worker->quit || (unread && kind == JOB_DELTA && worker->result_of == JOB_PLAN)) {
         result_free(result);
         return;
     }
     result_free(&worker->result);
     worker->result = *result;
-    char byte = 1;
-    ssize_t put = write(worker->pipe[1], &byte, 1);
-    (void)put; /* a full pipe wakes the reader as well */
+    worker->result_of = kind;
+    if (!unread) {
+        ssize_t put = write(worker->pipe[1], "", 1);
+        (void)put; /* the pipe was empty */
+    }
+}
+
+/* With the mutex held: takes the next job, lets go of the mutex while it runs. */
+static void run_next(struct sc_worker *worker, void *engine)
+{
+    struct job job = worker->next;
+    struct sc_result result;
+    worker->next = (struct job){0};
+    worker->running = job.kind;
+    worker->superseded = false;
+    worker->started = sc_now();
+    sc_cancel_init(&worker->cancel, job.settings.time_limit, 0);
+    if (job.cancelled)
+        sc_cancel_request(&worker->cancel);
+    sc_progress_set(worker->progress, "", INFINITY, -INFINITY);
+    pthread_mutex_unlock(&worker->mutex);
+    run(worker, engine, &job, &result);
+    job_free(&job);
+    pthread_mutex_lock(&worker->mutex);
+    publish(worker, worker->running, &result);
+    worker->running = JOB_NONE;
 }
 
 static void *worker_main(void *user)
 {
     struct sc_worker *worker = user;
-    struct sc_planner *planner = sc_planner_new(worker->loader);
+    void *engine = worker->engine->start(worker->loader);
     pthread_mutex_lock(&worker->mutex);
     while (!worker->quit) {
-        if (worker->next.kind == JOB_NONE) {
+        if (worker->next.kind == JOB_NONE)
             pthread_cond_wait(&worker->wake, &worker->mutex);
-            continue;
-        }
-        struct job job = worker->next;
-        struct sc_result result = {0};
-        worker->next = (struct job){0};
-        worker->running = true;
-        sc_cancel_init(&worker->cancel, job.settings.time_limit, 0);
-        pthread_mutex_unlock(&worker->mutex);
-        if (!planner) {
-            result.kind = SC_RESULT_ERROR;
-            sc_fail(&result.error, SC_NO_MEMORY, "no memory for a planner");
-        } else if (job.kind == JOB_PLAN) {
-            run_plan(worker, planner, &job, &result);
-        } else {
-            run_delta(worker, &job, &result);
-        }
-        job_free(&job);
-        pthread_mutex_lock(&worker->mutex);
-        publish(worker, &result);
+        else
+            run_next(worker, engine);
     }
     pthread_mutex_unlock(&worker->mutex);
-    sc_planner_free(planner);
+    if (engine)
+        worker->engine->stop(engine);
     return NULL;
 }
 
-/* ---- the face ---- */
-
-/* Signals are the interface thread's: the worker starts with all of them blocked. */
-static int start_thread(struct sc_worker *worker)
+/* Signals from outside are the interface thread's. Those of a crash stay where the crash is, so that its handler runs. */
+static bool start_thread(struct sc_worker *worker)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    sigset_t mask, before;
+    pthread_attr_t attributes;
+    sigfillset(&mask);
+    for (size_t i = 0; i < SC_LEN(crashes); i++)
+        sigdelset(&mask, crashes[i]);
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    pthread_sigmask(SIG_BLOCK, &mask, &before);
+    bool started = pthread_create(&worker->thread, &attributes, worker_main, worker) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
+    pthread_attr_destroy(&attributes);
+    return started;
 }
 
-struct sc_worker *sc_worker_new(const struct sc_loader *loader, struct sc_error *err)
+/* ---- beginning and end ---- */
+
+static bool open_pipe(int ends[2])
 {
-    struct sc_worker *worker = sc_alloc(sizeof *worker);
-    if (!worker || !(worker->progress = sc_progress_new())) {
-        sc_free(worker);
-        sc_fail(err, SC_NO_MEMORY, "no memory for the worker");
-        return NULL;
+    if (pipe(ends) != 0)
+        return false;
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
     }
-    worker->loader = loader;
-    pthread_mutex_init(&worker->mutex, NULL);
-    pthread_cond_init(&worker->wake, NULL);
-    bool piped = pipe2(worker->pipe, O_CLOEXEC | O_NONBLOCK) == 0;
-    if (piped && start_thread(worker) == 0)
-        return worker;
-    if (piped) {
-        close(worker->pipe[0]);
-        close(worker->pipe[1]);
-    }
+    return true;
+}
+
+/* What is left when the thread has ended, or never began. */
+static void dispose(struct sc_worker *worker)
+{
+    job_free(&worker->next);
+    result_free(&worker->result);
+    for (int i = 0; i < 2; i++)
+        if (worker->pipe[i] >= 0)
+            close(worker->pipe[i]);
     sc_progress_free(worker->progress);
     pthread_cond_destroy(&worker->wake);
     pthread_mutex_destroy(&worker->mutex);
     sc_free(worker);
-    sc_fail(err, SC_INTERNAL, "cannot start a thread");
+}
+
+struct sc_worker *worker_new_with(const struct worker_engine *engine, const struct sc_loader *loader,
+                                  struct sc_error *err)
+{
+    struct sc_worker *worker = sc_alloc(sizeof *worker);
+    if (!worker) {
+        sc_fail(err, SC_NO_MEMORY, "no memory for the worker");
+        return NULL;
+    }
+    worker->engine = engine;
+    worker->loader = loader;
+    worker->pipe[0] = worker->pipe[1] = -1;
+    pthread_mutex_init(&worker->mutex, NULL);
+    pthread_cond_init(&worker->wake, NULL);
+    worker->progress = sc_progress_new();
+    if (!worker->progress)
+        sc_fail(err, SC_NO_MEMORY, "no memory for the worker");
+    else if (!open_pipe(worker->pipe) || !start_thread(worker))
+        sc_fail(err, SC_INTERNAL, "cannot start a thread: too many of them, or too many open files");
+    else
+        return worker;
+    dispose(worker);
     return NULL;
+}
+
+struct sc_worker *sc_worker_new(const struct sc_loader *loader, struct sc_error *err)
+{
+    return worker_new_with(&worker_planner, loader, err);
 }
 
 void sc_worker_free(struct sc_worker *worker)
@@ -192,30 +228,26 @@ void sc_worker_free(struct sc_worker *worker)
     pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->mutex);
     pthread_join(worker->thread, NULL);
-    job_free(&worker->next);
-    result_free(&worker->result);
-    close(worker->pipe[0]);
-    close(worker->pipe[1]);
-    sc_progress_free(worker->progress);
-    pthread_cond_destroy(&worker->wake);
-    pthread_mutex_destroy(&worker->mutex);
-    sc_free(worker);
+    dispose(worker);
 }
+
+/* ---- asking ---- */
 
 int sc_worker_fd(const struct sc_worker *worker)
 {
     return worker->pipe[0];
 }
 
-static void submit(struct sc_worker *worker, struct job *job)
+/* With the mutex held. */
+static void submit(struct sc_worker *worker, const struct job *job)
 {
-    pthread_mutex_lock(&worker->mutex);
     job_free(&worker->next);
     worker->next = *job;
-    if (worker->running)
+    if (worker->running != JOB_NONE) {
+        worker->superseded = true;
         sc_cancel_request(&worker->cancel);
+    }
     pthread_cond_signal(&worker->wake);
-    pthread_mutex_unlock(&worker->mutex);
 }
 
 enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
@@ -224,7 +256,9 @@ enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settin
     struct job job = {.kind = JOB_PLAN, .revision = revision};
     if (!sc_settings_copy(&job.settings, settings))
         return sc_fail(err, SC_NO_MEMORY, "no memory for a job");
+    pthread_mutex_lock(&worker->mutex);
     submit(worker, &job);
+    pthread_mutex_unlock(&worker->mutex);
     return SC_OK;
 }
 
@@ -232,41 +266,48 @@ enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_
                                       struct sc_error *err)
 {
     pthread_mutex_lock(&worker->mutex);
-    bool busy = worker->next.kind == JOB_PLAN;
+    bool busy = worker->next.kind == JOB_PLAN || worker->running == JOB_PLAN;
+    if (!busy) {
+        struct job job = {
+            .kind = JOB_DELTA, .revision = plan->revision, .plan = sc_plan_share(plan), .node = node};
+        submit(worker, &job);
+    }
     pthread_mutex_unlock(&worker->mutex);
-    if (busy)
-        return sc_fail(err, SC_CANCELLED, "a plan is being made first");
-    struct job job = {.kind = JOB_DELTA, .plan = sc_plan_share(plan), .node = node};
-    submit(worker, &job);
-    return SC_OK;
+    return busy ? sc_fail(err, SC_CANCELLED, "a newer plan is being made; ask again of that one") : SC_OK;
 }
 
 void sc_worker_cancel(struct sc_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
-    sc_cancel_request(&worker->cancel);
+    if (worker->running != JOB_NONE)
+        sc_cancel_request(&worker->cancel);
+    worker->next.cancelled = worker->next.kind != JOB_NONE;
     pthread_mutex_unlock(&worker->mutex);
 }
 
 bool sc_worker_idle(struct sc_worker *worker)
 {
     pthread_mutex_lock(&worker->mutex);
-    bool idle = !worker->running && worker->next.kind == JOB_NONE && worker->result.kind == SC_RESULT_NONE;
+    bool idle = worker->running == JOB_NONE && worker->next.kind == JOB_NONE && worker->result.kind == SC_RESULT_NONE;
     pthread_mutex_unlock(&worker->mutex);
     return idle;
 }
 
 struct sc_progress_value sc_worker_progress(struct sc_worker *worker)
 {
-    return sc_progress_get(worker->progress);
+    pthread_mutex_lock(&worker->mutex);
+    struct sc_progress_value value = sc_progress_get(worker->progress);
+    value.started = worker->started;
+    pthread_mutex_unlock(&worker->mutex);
+    return value;
 }
 
 struct sc_result sc_worker_take(struct sc_worker *worker)
 {
-    char bytes[64];
+    char bytes[8];
     pthread_mutex_lock(&worker->mutex);
     while (read(worker->pipe[0], bytes, sizeof bytes) > 0)
-        ;
+        continue;
     struct sc_result result = worker->result;
     worker->result = (struct sc_result){0};
     pthread_mutex_unlock(&worker->mutex);

@@ -9,19 +9,23 @@
 #include "plan/plan.h"
 
 struct sc_worker;
-/* Starts the thread. The loader is borrowed, is called on that thread alone, and outlives the worker. */
+/* Starts the thread. The loader is borrowed, is called on that thread alone, and outlives the worker. NULL with an error
+ * when memory, threads or descriptors are used up. */
 struct sc_worker *sc_worker_new(const struct sc_loader *loader, struct sc_error *err);
-void sc_worker_free(struct sc_worker *worker);                               /* cancels, joins */
-/* A file descriptor that becomes readable when something was finished; poll it beside the terminal. */
+void sc_worker_free(struct sc_worker *worker); /* cancels, joins; NULL is allowed */
+/* A file descriptor that is readable while a result waits; poll it beside the terminal. */
 int sc_worker_fd(const struct sc_worker *worker);
-/* Plan these settings; replaces a job that waits, cancels the one that runs. */
+/* Plan these settings; replaces a job that waits, cancels the one that runs and drops its result. */
 enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
                                 struct sc_error *err);
-/* Ask for exact Δ of a node of `plan`; dropped when a plan is submitted. */
+/* Ask for exact Δ of a node of `plan`, and why; replaces an earlier one. SC_CANCELLED, and nothing is asked, while a plan
+ * is being made; dropped when a plan is submitted. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
-void sc_worker_cancel(struct sc_worker *worker); /* the running job: its best plan so far is its result */
-bool sc_worker_idle(struct sc_worker *worker);   /* nothing runs, waits or is unread */
+/* What runs, or was submitted and is about to: its best plan so far is its result, or an error SC_CANCELLED. */
+void sc_worker_cancel(struct sc_worker *worker);
+bool sc_worker_idle(struct sc_worker *worker); /* nothing runs, waits or is unread */
+/* Of the job that runs, or ran last; `started` is when that job began. */
 struct sc_progress_value sc_worker_progress(struct sc_worker *worker);
 
 /* The newest finished result; older ones are dropped. Clears the descriptor. */
@@ -36,6 +40,7 @@ struct sc_result {
     bool *exact;
     struct sc_error error; /* ERROR */
 };
+/* Owned by the caller, who frees plan, why, delta and exact. */
 struct sc_result sc_worker_take(struct sc_worker *worker);
 
 #endif

@@ -278,7 +278,7 @@ static void test_why_names_what_is_paid(void **state)
     set(&settings, "mesh", "8");
     set(&settings, "pin", "layer.3.mlp.fc2=f@x");
     struct sc_plan *plan = make(planner, &settings, true);
-    assert_int_equal(sc_plan_why(plan, op_of(plan, "layer.3.mlp.fc2"), -1, &text, NULL), SC_OK);
+    assert_int_equal(sc_plan_why(plan, op_of(plan, "layer.3.mlp.fc2"), -1, NULL, &text, NULL), SC_OK);
     assert_non_null(strstr(sc_str_text(&text), "because it is pinned"));
     assert_non_null(strstr(sc_str_text(&text), "all-reduce"));
     assert_non_null(strstr(sc_str_text(&text), "shorter"));

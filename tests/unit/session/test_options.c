@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "faults.h"
+#include "support/faults.h"
 #include "plan/plan.h"
 
 /* ---- helpers ---- */

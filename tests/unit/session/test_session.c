@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "faults.h"
+#include "support/faults.h"
 #include "plan/plan.h"
 
 /* ---- helpers ---- */

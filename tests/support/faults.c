@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "faults.h"
+#include "support/faults.h"
 
 #include <stdlib.h>
 
 #include "base/base.h"
 
-static int countdown = -1, hit;
+static _Atomic int countdown = -1, hit;
 
 static void *counting(void *user, void *pointer, size_t size)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * An allocator that fails on demand.
+ * An allocator that fails on demand, in whatever thread.
  */
-#ifndef TEST_SESSION_FAULTS_H
-#define TEST_SESSION_FAULTS_H
+#ifndef TEST_SUPPORT_FAULTS_H
+#define TEST_SUPPORT_FAULTS_H
 
 /* Route all allocations through it; `faults_end` puts the C library's allocator back. */
 void faults_begin(void);

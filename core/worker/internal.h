@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Private to worker/: what the thread runs. Tests put an engine of their own in place of the planner.
+ */
+#ifndef SC_WORKER_INTERNAL_H
+#define SC_WORKER_INTERNAL_H
+
+#include "worker/worker.h"
+
+/* All four are called on the worker's thread. */
+struct worker_engine {
+    void *(*start)(const struct sc_loader *loader); /* NULL: out of memory */
+    void (*stop)(void *engine);
+    enum sc_status (*plan)(void *engine, const struct sc_plan_request *request, struct sc_plan **out,
+                           struct sc_error *err);
+    /* Fills count, delta, exact and why of *out; the worker frees them, also after a failure. */
+    enum sc_status (*delta)(const struct sc_plan *plan, int node, struct sc_cancel *cancel, struct sc_result *out,
+                            struct sc_error *err);
+};
+extern const struct worker_engine worker_planner;
+
+struct sc_worker *worker_new_with(const struct worker_engine *engine, const struct sc_loader *loader,
+                                  struct sc_error *err);
+
+#endif
