@@ -40,6 +40,7 @@ struct cost_end cost_from_end(const struct cost_full *c, int edge, const struct 
     bool fanout = c->costs.nodes[e->from].op < 0;
     int port = fanout ? 0 : c->costs.graph->tensors[e->tensor].port;
     struct cost_end end = {.spec = from->result[port]};
+    end.bytes = cost_local_bytes(c, e->tensor, end.spec);
     if (!has_gradient(c, e->tensor))
         return end;
     end.gradient = fanout ? end.spec : sc_strategy_gradient_spec(from, port);
@@ -52,8 +53,11 @@ struct cost_end cost_from_end(const struct cost_full *c, int edge, const struct 
 struct cost_end cost_to_end(const struct cost_full *c, int edge, const struct sc_strategy *to)
 {
     const struct sc_cost_edge *e = &c->costs.edges[edge];
-    bool fanout = c->costs.nodes[e->to].op < 0;
+    const struct sc_cost_node *node = &c->costs.nodes[e->to];
+    bool fanout = node->op < 0;
     struct cost_end end = {.spec = fanout ? to->result[0] : to->operand[e->port]};
+    end.bytes = cost_local_bytes(c, e->tensor, end.spec);
+    end.needed = fanout ? c->classes[node->klass].again : cost_needs_operand(c, node->op, e->port);
     if (!has_gradient(c, e->tensor))
         return end;
     end.gradient = end.spec;
@@ -73,8 +77,7 @@ static void add_values(const struct cost_full *c, int edge, const struct cost_en
                        struct cost_sink *sink)
 {
     const struct sc_cost_edge *e = &c->costs.edges[edge];
-    const struct sc_cost_node *node = &c->costs.nodes[e->to];
-    const struct cost_class *klass = &c->classes[node->klass];
+    const struct cost_class *klass = &c->classes[c->costs.nodes[e->to].klass];
     const struct sc_reshard *moves = c->moves[e->tensor];
     enum sc_source source = sc_kind_source(c->costs.graph->ops[c->costs.graph->tensors[e->tensor].op].kind);
     enum sc_cause cause = source == SC_SOURCE_PARAMETER ? SC_CAUSE_PARAMETER_GATHER : SC_CAUSE_RESHARD;
@@ -84,8 +87,7 @@ static void add_values(const struct cost_full *c, int edge, const struct cost_en
         cost_add_move(c, sink, SC_RECOMPUTE, cause, cause, moves, made, wanted);
         return;
     }
-    bool needed = node->op < 0 ? klass->again : cost_needs_operand(c, node->op, e->port);
-    if (needed && cost_local_bytes(c, e->tensor, to->spec) > cost_local_bytes(c, e->tensor, from->spec))
+    if (to->needed && to->bytes > from->bytes)
         cost_add_move(c, sink, SC_BACKWARD, cause, cause, moves, made, wanted);
 }
 

@@ -88,10 +88,12 @@ void cost_of_node(const struct cost_full *c, const struct cost_class *klass, con
 /* What an edge's cost depends on at either end: its cost is a function of these two. */
 struct cost_end {
     struct sc_spec spec;     /* of the values */
+    double bytes;            /* of the values, on one device */
     struct sc_spec gradient; /* in which the gradient is given, or wanted */
     uint8_t partial;         /* axes over which it still is a sum, or may be */
     uint8_t state_axes;      /* of a parameter */
     bool shard_gradient;
+    bool needed;             /* by the reader, in backward */
 };
 void cost_of_edge(const struct cost_full *c, int edge, const struct cost_end *from, const struct cost_end *to,
                   struct cost_sink *sink);
