@@ -15,6 +15,8 @@
 
 static const double widest = 1 << 27; /* entries of all cliques together */
 
+enum { small_enough = 600 }; /* nodes of a core that branching may finish */
+
 struct ladder {
     struct sc_job *job;
     struct sc_core *core;
@@ -211,10 +213,10 @@ static enum sc_status narrow(struct ladder *l)
 }
 
 /* Prices, bounds, plans, deletions, as long as they make progress. */
-static enum sc_status price(struct ladder *l, int stall)
+static enum sc_status price(struct ladder *l, int stall, int steps)
 {
     const struct sc_core_sink sink = {offer_core, bound_core, stop_core, l};
-    const struct sc_price_options options = {.stall = stall, .plans = true};
+    const struct sc_price_options options = {.stall = stall, .steps = steps, .plans = true};
     double best = cutoff(l);
     begin(l, "price");
     enum sc_status status = sc_core_price(l->core, &best, &sink, &options);
@@ -300,11 +302,12 @@ static enum sc_status search(struct ladder *l)
     enum sc_status status = SC_OK;
     long nodes = 64, regions = 128;
     while (status == SC_OK && !settled(l)) {
-        status = branch(l, nodes);
+        if (l->core->alive <= small_enough)
+            status = branch(l, nodes);
         if (status == SC_OK && !settled(l))
             status = neighbourhoods(l, regions);
         if (status == SC_OK && !settled(l))
-            status = price(l, 20);
+            status = price(l, 20, 50);
         nodes *= 2;
         regions *= 2;
     }
@@ -321,7 +324,7 @@ static enum sc_status climb(struct ladder *l)
     if (status == SC_OK && !settled(l))
         status = narrow(l);
     if (status == SC_OK && !settled(l))
-        status = price(l, 60);
+        status = price(l, 60, 200);
     if (status == SC_OK && !settled(l))
         status = search(l);
     if (status != SC_OK)

@@ -88,11 +88,14 @@ struct sc_local *sc_local_new(const struct sc_core *core)
     l->plan = sc_calloc((size_t)core->n + 1, sizeof *l->plan);
     l->queue = sc_calloc((size_t)core->n + 1, sizeof *l->queue);
     l->queued = sc_calloc((size_t)core->n + 1, sizeof *l->queued);
+    l->listed = sc_calloc((size_t)core->n + 1, sizeof *l->listed);
+    l->choice = sc_calloc((size_t)core->n + 1, sizeof *l->choice);
+    l->score = sc_calloc((size_t)core->n + 1, sizeof *l->score);
     l->most = sc_calloc(2 * (size_t)l->leaves, sizeof *l->most);
     l->added = sc_calloc(2 * (size_t)l->leaves, sizeof *l->added);
     l->row = sc_calloc((size_t)l->widest, sizeof *l->row);
     l->other = sc_calloc((size_t)l->widest, sizeof *l->other);
-    if (!l->plan || !l->queue || !l->queued || !l->most || !l->added || !l->row || !l->other) {
+    if (!l->plan || !l->queue || !l->queued || !l->listed || !l->choice || !l->score || !l->most || !l->added || !l->row || !l->other) {
         sc_local_free(l);
         return NULL;
     }
@@ -106,6 +109,9 @@ void sc_local_free(struct sc_local *l)
     sc_free(l->plan);
     sc_free(l->queue);
     sc_free(l->queued);
+    sc_free(l->listed);
+    sc_free(l->choice);
+    sc_free(l->score);
     sc_free(l->most);
     sc_free(l->added);
     sc_free(l->row);
@@ -223,37 +229,62 @@ static double use_at(const struct sc_core_node *x, int slot, int choice)
     return low < x->seg_count && x->seg[low].a <= slot ? x->seg[low].use[choice] : 0;
 }
 
-/* The move that frees the overloaded slot at the least cost a unit. False: none frees anything. */
-static bool relieve(struct sc_local *l, int slot, double over)
+/* The best move of a node that uses something in an overloaded slot: least cost for what it frees there. */
+static void rate(struct sc_local *l, int i, int slot, double over)
 {
-    const struct sc_core *core = l->core;
-    double best = INFINITY;
-    int node = -1, choice = -1;
-    for (int n = 0; n < core->n; n++) {
-        const struct sc_core_node *x = &core->node[n];
-        if (x->k == 0 || x->seg_count == 0)
+    const struct sc_core_node *x = &l->core->node[l->queue[i]];
+    int now = l->plan[l->queue[i]];
+    double used = use_at(x, slot, now);
+    l->score[i] = INFINITY;
+    if (used == 0)
+        return;
+    cost_row(l, l->queue[i], -1, l->row);
+    for (int c = 0; c < x->k; c++) {
+        double freed = fmin(used - use_at(x, slot, c), over);
+        if (freed <= 0)
             continue;
-        double now = use_at(x, slot, l->plan[n]);
-        if (now == 0)
-            continue;
-        cost_row(l, n, -1, l->row);
-        for (int c = 0; c < x->k; c++) {
-            double freed = fmin(now - use_at(x, slot, c), over);
-            if (freed <= 0)
-                continue;
-            double change = l->row[c] - l->row[l->plan[n]];
-            double score = change > 0 ? change / freed : change * freed;
-            if (score < best && (change < forbidden_cost / 2 || best == INFINITY)) {
-                best = score;
-                node = n;
-                choice = c;
-            }
+        double change = l->row[c] - l->row[now];
+        double score = change > 0 ? change / freed : change * freed;
+        if (score < l->score[i]) {
+            l->score[i] = score;
+            l->choice[i] = c;
         }
     }
-    if (node < 0)
-        return false;
-    sc_local_move(l, node, choice);
-    return true;
+}
+
+/* Bring a slot within its room. Its nodes are listed once; a move rates the node and its neighbours anew. False: stuck. */
+static bool relieve(struct sc_local *l, int slot, long *steps)
+{
+    const struct sc_core *core = l->core;
+    int count = 0;
+    for (int n = 0; n < core->n; n++)
+        if (core->node[n].k > 1 && core->node[n].seg_count > 0 && use_at(&core->node[n], slot, l->plan[n]) > 0) {
+            l->queue[count] = n;
+            l->listed[n] = ++count;
+        }
+    double over = tree_most(l, 1, 0, l->leaves, slot, slot + 1);
+    for (int i = 0; i < count; i++)
+        rate(l, i, slot, over);
+    while (over > 0 && --*steps > 0 && ((*steps & 63) != 0 || !sc_cancel_work(core->cancel, 64))) {
+        int best = -1;
+        for (int i = 0; i < count; i++)
+            if (l->score[i] < (best < 0 ? INFINITY : l->score[best]))
+                best = i;
+        if (best < 0)
+            break;
+        int node = l->queue[best];
+        sc_local_move(l, node, l->choice[best]);
+        over = tree_most(l, 1, 0, l->leaves, slot, slot + 1);
+        rate(l, best, slot, over);
+        for (int i = 0; i < core->node[node].degree; i++) {
+            int other = sc_core_look(core, core->node[node].edge[i], node).other;
+            if (l->listed[other])
+                rate(l, l->listed[other] - 1, slot, over);
+        }
+    }
+    for (int i = 0; i < count; i++)
+        l->listed[l->queue[i]] = 0;
+    return over <= 0;
 }
 
 /* Move one end of a forbidden pair to its cheapest choice beside the others. */
@@ -287,14 +318,16 @@ static bool mend(struct sc_local *l)
 bool sc_local_repair(struct sc_local *l)
 {
     const struct sc_core *core = l->core;
-    long steps = 4L * core->alive + 100;
+    const long most = 4L * core->alive + 100;
+    long steps = most;
     while (steps-- > 0) {
+        l->moves = most - steps;
         if ((steps & 63) == 0 && sc_cancel_work(core->cancel, 64))
             return false;
         if (l->forbidden > 0 && mend(l))
             continue;
         if (core->slot_count > 0 && l->most[1] > 0) {
-            if (!relieve(l, tree_worst(l), l->most[1]))
+            if (!relieve(l, tree_worst(l), &steps))
                 return false;
             continue;
         }

@@ -17,6 +17,9 @@ struct sc_local {
     double *row, *other;  /* scratch: choices */
     int *queue;
     bool *queued;
+    int *listed, *choice; /* of repair: place of a node in its list, from 1; best choice of those listed */
+    double *score;
+    long moves;           /* that the last repair took */
     int widest;
 };
 

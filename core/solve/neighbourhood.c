@@ -122,7 +122,8 @@ static enum sc_status one_region(struct hood *h)
 {
     const struct sc_core *core = h->core;
     const struct sc_core_sink sink = {offer_part, bound_part, stop_part, h};
-    int kind = core->slot_count > 0 ? (int)sc_random_below(&h->state->seed, 2) : 0, size = (int)h->state->size[kind];
+    int kind = core->slot_count > 0 ? (int)sc_random_below(&h->state->seed, 2) : 0;
+    int size = LEAST_SIZE + (int)sc_random_below(&h->state->seed, (uint64_t)h->state->size[kind]);
     memset(h->free, 0, (size_t)core->n * sizeof *h->free);
     if (kind)
         grow_by_time(h, size);

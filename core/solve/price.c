@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FIRST_PASSES = 10, PASSES = 2, PLAN_EVERY = 4, FIX_EVERY = 5, BACK_AFTER = 20 };
+enum { FIRST_PASSES = 10, PASSES = 2, PLAN_EVERY = 4, MOVES_A_STEP = 100, FIX_EVERY = 5, BACK_AFTER = 20 };
 
 struct price {
     struct sc_core *core;
@@ -27,7 +27,7 @@ struct price {
     double **bound;
     int *plan, *full;
     double best, step; /* best bound of this round */
-    int since, round_steps;
+    int since, round_steps, next_plan;
 };
 
 static enum sc_status open_round(struct price *p)
@@ -55,7 +55,7 @@ static enum sc_status open_round(struct price *p)
     memcpy(p->lambda, core->lambda, slots * sizeof *p->lambda);
     memcpy(p->best_lambda, core->lambda, slots * sizeof *p->lambda);
     p->best = -INFINITY;
-    p->round_steps = p->since = 0;
+    p->round_steps = p->since = p->next_plan = 0;
     sc_dual_price(p->dual, p->lambda);
     return SC_OK;
 }
@@ -168,8 +168,11 @@ static enum sc_status run_round(struct price *p, int *steps, bool *again)
             core->infeasible = true;
             return SC_OK;
         }
-        if (p->local && p->round_steps % PLAN_EVERY == 0)
+        if (p->local && p->round_steps >= p->next_plan) {
             make_plan(p);
+            /* a plan that needs much repair is dear and poor: then later */
+            p->next_plan = p->round_steps + PLAN_EVERY + (int)(p->local->moves / MOVES_A_STEP);
+        }
         if (p->sink->stop(p->sink->user))
             return SC_OK;
         bool last = p->since >= p->options->stall || (p->options->steps && *steps >= p->options->steps);
