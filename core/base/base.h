@@ -132,7 +132,7 @@ size_t sc_utf8_length(const char *text);
 bool sc_glob_match(const char *pattern, const char *text);
 /* The candidate nearest to `word` by edit distance when near enough to be a slip of the keyboard, else NULL. */
 const char *sc_nearest(const char *word, const char *const *candidates, size_t count);
-/* Human numbers: "1.5G", "512", "10 MiB" and "2.31 s", "0.41 ms" into `out`. */
+/* Numbers for people, of three digits, into `out`: "1.50G" and "512"; "10.0 MiB" and "512 B"; "2.31 s", "410 us", "0". */
 void sc_format_count(double value, char *out, size_t size);
 void sc_format_bytes(double bytes, char *out, size_t size);
 void sc_format_seconds(double seconds, char *out, size_t size);

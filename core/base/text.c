@@ -137,7 +137,7 @@ static int distance(const char *a, const char *b)
 
 const char *sc_nearest(const char *word, const char *const *candidates, size_t count)
 {
-    size_t length = strlen(word);
+    size_t length = strnlen(word, WORD_MAX);
     int best = length <= 3 ? 2 : length <= 6 ? 3 : (int)(length / 3) + 2; /* strictly below counts */
     const char *nearest = NULL;
     for (size_t i = 0; i < count; i++) {
@@ -150,12 +150,12 @@ const char *sc_nearest(const char *word, const char *const *candidates, size_t c
     return nearest;
 }
 
-/* Three significant digits, without an exponent. */
+/* Three significant digits, without an exponent; "inf" and "nan" without a unit. */
 static void three_digits(double value, const char *unit, char *out, size_t size)
 {
     double magnitude = fabs(value);
     int decimals = magnitude >= 99.95 || magnitude == 0 ? 0 : magnitude >= 9.995 ? 1 : 2;
-    snprintf(out, size, "%.*f%s", decimals, value, unit);
+    snprintf(out, size, "%.*f%s", decimals, value, isfinite(value) ? unit : "");
 }
 
 void sc_format_count(double value, char *out, size_t size)
@@ -191,6 +191,8 @@ void sc_format_seconds(double seconds, char *out, size_t size)
     double magnitude = fabs(seconds);
     if (magnitude == 0)
         snprintf(out, size, "0");
+    else if (magnitude < 0.9995e-6)
+        three_digits(seconds * 1e9, " ns", out, size);
     else if (magnitude < 0.9995e-3)
         three_digits(seconds * 1e6, " us", out, size);
     else if (magnitude < 0.9995)
