@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <term.h>
 #include <unistd.h>
 
 #include "term/private.h"
@@ -46,6 +48,36 @@ static void apply_theme(struct curses_term *c, const struct tui_theme *theme)
                               (style->flags & TUI_FAINT ? A_DIM : 0) | (style->flags & TUI_REVERSE ? A_REVERSE : 0) |
                               (style->flags & TUI_UNDERLINE ? A_UNDERLINE : 0);
     }
+}
+
+/* A terminfo string without its padding ("$<5>"). */
+static void add_string(char *out, size_t size, const char *name)
+{
+    const char *text = tigetstr(name);
+    size_t length = strlen(out);
+    if (!text || text == (const char *)-1)
+        return;
+    while (*text && length + 1 < size) {
+        const char *end = text[0] == '$' && text[1] == '<' ? strchr(text, '>') : NULL;
+        if (end)
+            text = end + 1;
+        else
+            out[length++] = *text++;
+    }
+    out[length] = '\0';
+}
+
+/* What a signal handler writes: this terminal's own strings for plain keys, plain text, a cursor, the main screen. */
+static void remember_way_back(bool mouse)
+{
+    static const char *const strings[] = {"rmkx", "op", "sgr0", "cnorm", "rmcup"};
+    char bytes[256] = "";
+    if (mouse)
+        snprintf(bytes, sizeof bytes, "\033[?1006l\033[?1002l\033[?1000l");
+    for (size_t i = 0; i < SC_LEN(strings); i++)
+        add_string(bytes, sizeof bytes, strings[i]);
+    snprintf(bytes + strlen(bytes), sizeof bytes - strlen(bytes), "\r\n");
+    tui_restore_set(bytes);
 }
 
 static void curses_close(struct tui_term *term)
@@ -90,6 +122,18 @@ static int curses_fd(const struct tui_term *term)
     return STDIN_FILENO;
 }
 
+static int take_mouse(struct tui_term *term)
+{
+    MEVENT event;
+    if (getmouse(&event) != OK)
+        return TUI_KEY_OTHER;
+    int wheel = event.bstate & BUTTON4_PRESSED ? -3 : event.bstate & BUTTON5_PRESSED ? 3 : 0;
+    if (!wheel && !(event.bstate & BUTTON1_PRESSED))
+        return TUI_KEY_OTHER;
+    term->mouse = (struct tui_mouse){event.x, event.y, wheel};
+    return TUI_KEY_MOUSE;
+}
+
 static int curses_key(struct tui_term *term)
 {
     static const struct {
@@ -103,7 +147,6 @@ static int curses_key(struct tui_term *term)
         {KEY_BACKSPACE, TUI_KEY_BACKSPACE}, {KEY_ENTER, TUI_KEY_ENTER},
     };
     wint_t code;
-    (void)term;
     errno = 0;
     int kind = get_wch(&code);
     if (kind == ERR) {
@@ -113,6 +156,8 @@ static int curses_key(struct tui_term *term)
     }
     if (kind == OK)
         return code == '\n' || code == '\r' ? TUI_KEY_ENTER : code == 8 ? TUI_KEY_BACKSPACE : (int)code;
+    if (code == KEY_MOUSE)
+        return take_mouse(term);
     for (size_t i = 0; i < SC_LEN(table); i++)
         if (table[i].code == code)
             return table[i].key;
@@ -125,15 +170,39 @@ static void curses_redraw(struct tui_term *term)
     clearok(stdscr, TRUE);
 }
 
-static void curses_suspend(struct tui_term *term)
+/* A shell may have changed everything meanwhile. */
+static void curses_resume(struct tui_term *term, bool resized)
 {
+    struct winsize size;
     (void)term;
-    def_prog_mode();
-    endwin();
-    raise(SIGSTOP);
     reset_prog_mode();
+    if (resized && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row && size.ws_col)
+        resizeterm(size.ws_row, size.ws_col);
     clearok(stdscr, TRUE);
     refresh();
+}
+
+/* The whole job stops, as the terminal driver does it: a script or a pipe around the program stops with it. */
+static void curses_suspend(struct tui_term *term)
+{
+    struct sigaction ours, plain = {.sa_handler = SIG_DFL};
+    def_prog_mode();
+    endwin();
+    tui_restore_hold(true);
+    sigemptyset(&plain.sa_mask);
+    sigaction(SIGTSTP, &plain, &ours);
+    kill(0, SIGTSTP);
+    sigaction(SIGTSTP, &ours, NULL);
+    tui_restore_hold(false);
+    curses_resume(term, true);
+}
+
+static void curses_mouse(struct tui_term *term, bool on)
+{
+    (void)term;
+    mouseinterval(0); /* a press counts at once */
+    mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
+    remember_way_back(on);
 }
 
 /* Base64, for OSC 52. */
@@ -161,8 +230,9 @@ static void curses_theme(struct tui_term *term, const struct tui_theme *theme)
 }
 
 static const struct tui_term_ops curses_ops = {
-    curses_close,  curses_size, curses_show,  curses_fd, curses_key, curses_redraw,
-    curses_suspend, curses_copy, curses_theme,
+    .close = curses_close,     .size = curses_size,     .show = curses_show,       .fd = curses_fd,
+    .key = curses_key,         .redraw = curses_redraw, .suspend = curses_suspend, .resume = curses_resume,
+    .copy = curses_copy,       .mouse = curses_mouse,   .theme = curses_theme,
 };
 
 static bool wants_colour(enum tui_colour colour)
@@ -173,25 +243,22 @@ static bool wants_colour(enum tui_colour colour)
     return !(no && *no);
 }
 
-struct tui_term *tui_term_curses(const struct tui_term_options *options, struct sc_error *err)
+/* Can it place its cursor? Without that (TERM=dumb) there is no screen to draw. */
+static enum sc_status check_terminal(const char *name, struct sc_error *err)
 {
-    const char *name = getenv("TERM");
-    struct curses_term *c = sc_alloc(sizeof *c);
-    if (!c) {
-        sc_fail(err, SC_NO_MEMORY, "no memory for the terminal");
-        return NULL;
-    }
-    c->base.ops = &curses_ops;
-    tui_restore_arm();
-    c->screen = newterm(name && *name ? name : "unknown", stdout, stdin);
-    if (!c->screen) {
-        tui_restore_disarm();
-        sc_free(c);
-        sc_fail(err, SC_USAGE, "terminal type '%s' is not known here; set TERM, for example TERM=xterm-256color",
-                name ? name : "");
-        return NULL;
-    }
-    set_term(c->screen);
+    int found;
+    if (setupterm(name, STDOUT_FILENO, &found) != OK)
+        return sc_fail(err, SC_USAGE, "terminal type '%s' is not known here; set TERM, for example TERM=xterm-256color",
+                       name);
+    const char *place = tigetstr("cup");
+    if (!place || place == (const char *)-1)
+        return sc_fail(err, SC_USAGE,
+                       "terminal type '%s' cannot place its cursor; `stagecut solve MODEL` prints the plan instead", name);
+    return SC_OK;
+}
+
+static void begin(struct curses_term *c, const struct tui_term_options *options)
+{
     if (!getenv("ESCDELAY"))
         set_escdelay(25);
     raw();
@@ -205,6 +272,32 @@ struct tui_term *tui_term_curses(const struct tui_term_options *options, struct 
         start_color();
         use_default_colors();
     }
+    remember_way_back(false);
     apply_theme(c, !c->colour ? tui_theme_find("mono") : options->theme ? options->theme : tui_theme_at(0));
+}
+
+struct tui_term *tui_term_curses(const struct tui_term_options *options, struct sc_error *err)
+{
+    const char *name = getenv("TERM") && *getenv("TERM") ? getenv("TERM") : "unknown";
+    struct curses_term *c = sc_alloc(sizeof *c);
+    if (!c) {
+        sc_fail(err, SC_NO_MEMORY, "no memory for the terminal");
+        return NULL;
+    }
+    c->base.ops = &curses_ops;
+    if (check_terminal(name, err) != SC_OK) {
+        sc_free(c);
+        return NULL;
+    }
+    bool armed = tui_restore_arm();
+    c->screen = armed ? newterm(name, stdout, stdin) : NULL;
+    if (!c->screen) {
+        tui_restore_disarm();
+        sc_free(c);
+        sc_fail(err, SC_USAGE, "cannot use the terminal; `stagecut solve MODEL` prints the plan instead");
+        return NULL;
+    }
+    set_term(c->screen);
+    begin(c, options);
     return &c->base;
 }

@@ -15,15 +15,20 @@ struct tui_term_ops {
     int (*key)(struct tui_term *term);
     void (*redraw)(struct tui_term *term);
     void (*suspend)(struct tui_term *term);
+    void (*resume)(struct tui_term *term, bool resized);
     void (*copy)(struct tui_term *term, const char *text);
+    void (*mouse)(struct tui_term *term, bool on);
     void (*theme)(struct tui_term *term, const struct tui_theme *theme);
 };
 struct tui_term {
     const struct tui_term_ops *ops;
+    struct tui_mouse mouse; /* the last event */
 };
 
 /* restore.c: remember how the terminal was, and put it back from a signal handler. */
-void tui_restore_arm(void);
+bool tui_restore_arm(void);               /* false: standard input is no terminal */
+void tui_restore_set(const char *bytes);  /* what is written to put the screen back */
+void tui_restore_hold(bool hold);         /* while it is given back on purpose there is nothing to restore */
 void tui_restore_disarm(void);
 
 #endif

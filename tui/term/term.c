@@ -44,6 +44,21 @@ void tui_term_suspend(struct tui_term *term)
     term->ops->suspend(term);
 }
 
+void tui_term_resume(struct tui_term *term, bool resized)
+{
+    term->ops->resume(term, resized);
+}
+
+void tui_term_mouse(struct tui_term *term, bool on)
+{
+    term->ops->mouse(term, on);
+}
+
+struct tui_mouse tui_term_mouse_event(const struct tui_term *term)
+{
+    return term->mouse;
+}
+
 void tui_term_copy(struct tui_term *term, const char *text)
 {
     term->ops->copy(term, text);
@@ -155,6 +170,18 @@ static void memory_nothing(struct tui_term *term)
     (void)term;
 }
 
+static void memory_resume(struct tui_term *term, bool resized)
+{
+    (void)term;
+    (void)resized;
+}
+
+static void memory_mouse(struct tui_term *term, bool on)
+{
+    (void)term;
+    (void)on;
+}
+
 static void memory_copy(struct tui_term *term, const char *text)
 {
     (void)term;
@@ -168,8 +195,9 @@ static void memory_theme(struct tui_term *term, const struct tui_theme *theme)
 }
 
 static const struct tui_term_ops memory_ops = {
-    memory_close,   memory_size, memory_show,  memory_fd, memory_key, memory_nothing,
-    memory_nothing, memory_copy, memory_theme,
+    .close = memory_close,     .size = memory_size,     .show = memory_show, .fd = memory_fd,
+    .key = memory_key,         .redraw = memory_nothing, .suspend = memory_nothing, .resume = memory_resume,
+    .copy = memory_copy,       .mouse = memory_mouse,   .theme = memory_theme,
 };
 
 struct tui_term *tui_term_memory(int width, int height)
@@ -202,4 +230,10 @@ void tui_term_resize(struct tui_term *term, int width, int height)
     memory(term)->width = width;
     memory(term)->height = height;
     tui_term_feed(term, TUI_KEY_RESIZE);
+}
+
+bool tui_term_click(struct tui_term *term, struct tui_mouse mouse)
+{
+    term->mouse = mouse;
+    return tui_term_feed(term, TUI_KEY_MOUSE);
 }

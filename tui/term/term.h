@@ -28,6 +28,7 @@ enum tui_key {
     TUI_KEY_DELETE,
     TUI_KEY_F1,
     TUI_KEY_RESIZE,
+    TUI_KEY_MOUSE, /* see tui_term_mouse_event */
     TUI_KEY_EOF, /* the terminal is gone */
     TUI_KEY_OTHER
 };
@@ -52,14 +53,32 @@ int tui_term_fd(const struct tui_term *term);                          /* to pol
 int tui_term_key(struct tui_term *term);                               /* TUI_KEY_NONE when none waits */
 void tui_term_redraw(struct tui_term *term);                           /* all of it, at the next show */
 void tui_term_suspend(struct tui_term *term);                          /* Ctrl-Z; returns when resumed */
+void tui_term_resume(struct tui_term *term, bool resized);             /* after these signals */
 void tui_term_copy(struct tui_term *term, const char *text);           /* to the clipboard, by OSC 52 */
 void tui_term_theme(struct tui_term *term, const struct tui_theme *theme);
+void tui_term_mouse(struct tui_term *term, bool on); /* off at first, so that selecting text works */
+struct tui_mouse {
+    int x, y;
+    int wheel; /* lines: negative is up; 0: the left button was pressed */
+};
+struct tui_mouse tui_term_mouse_event(const struct tui_term *term); /* of the last TUI_KEY_MOUSE */
 /* Memory only: the screen as last shown, the next keys, another size. */
 const struct tui_grid *tui_term_screen(const struct tui_term *term);
 bool tui_term_feed(struct tui_term *term, int key);
 void tui_term_resize(struct tui_term *term, int width, int height);
+bool tui_term_click(struct tui_term *term, struct tui_mouse mouse);
 
-/* SIGTERM, SIGHUP: the signal that asks to leave, or 0. */
+/* Signals are noted and wake a poll on the descriptor (-1: none); each is told once. */
+enum tui_signal {
+    TUI_SIGNAL_NONE,
+    TUI_SIGNAL_LEAVE, /* SIGTERM, SIGHUP, SIGINT: tui_term_leave_signal has its number */
+    TUI_SIGNAL_RESIZE,
+    TUI_SIGNAL_SUSPEND,
+    TUI_SIGNAL_RESUME,
+    TUI_SIGNAL_COUNT
+};
+int tui_term_signal_fd(void);
+enum tui_signal tui_term_signal(void);
 int tui_term_leave_signal(void);
 
 #endif

@@ -33,6 +33,13 @@ void tui_list_show(struct tui_list *list, int height)
         list->top = 0;
 }
 
+void tui_list_place(struct tui_app *app, struct tui_list *list, struct tui_rect rect, enum tui_pane pane)
+{
+    tui_list_show(list, rect.height);
+    if (app->hit_count < (int)SC_LEN(app->hits))
+        app->hits[app->hit_count++] = (struct tui_hit){rect, list, pane};
+}
+
 void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...)
 {
     va_list args;
@@ -260,6 +267,28 @@ void tui_app_results(struct tui_app *app)
 
 /* ---- keys ---- */
 
+/* A click puts the cursor there, a second one on the same row opens it; the wheel moves the list below it. */
+static void take_mouse(struct tui_app *app, struct tui_mouse mouse)
+{
+    for (int i = 0; i < app->hit_count; i++) {
+        const struct tui_hit *hit = &app->hits[i];
+        const struct tui_rect *r = &hit->rect;
+        int row = hit->list->top + mouse.y - r->y;
+        if (mouse.x < r->x || mouse.x >= r->x + r->width || mouse.y < r->y || mouse.y >= r->y + r->height)
+            continue;
+        if (mouse.wheel) {
+            tui_list_move(hit->list, mouse.wheel);
+        } else if (row < hit->list->count) {
+            bool again = app->pane == hit->pane && hit->list->cursor == row;
+            app->pane = hit->pane;
+            hit->list->cursor = row;
+            if (again)
+                tui_view(app)->enter(app);
+        }
+        return;
+    }
+}
+
 void tui_app_key(struct tui_app *app, int key)
 {
     int previous = app->last_key;
@@ -281,6 +310,11 @@ void tui_app_key(struct tui_app *app, int key)
             app->quit = true;
         else
             tui_say(app, TUI_PLAIN, "still here");
+        return;
+    }
+    if (key == TUI_KEY_MOUSE) {
+        if (!app->editing)
+            take_mouse(app, tui_term_mouse_event(app->term));
         return;
     }
     if (app->editing) {

@@ -20,6 +20,9 @@ struct tui_list {
 };
 void tui_list_move(struct tui_list *list, int by);
 void tui_list_show(struct tui_list *list, int height); /* scrolls so that the cursor is within */
+struct tui_app;
+/* The same, and remember where it is drawn. */
+void tui_list_place(struct tui_app *app, struct tui_list *list, struct tui_rect rect, enum tui_pane pane);
 
 /* A row of the graph view: an op, or the head of a folded run of copies. */
 struct tui_row {
@@ -45,9 +48,19 @@ struct tui_gutter {
     bool bundled; /* more lanes were wanted than there are */
 };
 
+/* Where a list was drawn, for the mouse. */
+struct tui_hit {
+    struct tui_rect rect;
+    struct tui_list *list;
+    enum tui_pane pane;
+};
+
 struct tui_app {
     struct tui_term *term;
     struct tui_grid grid;
+    struct tui_hit hits[2];
+    int hit_count;
+    bool mouse;
     struct sc_loader loader;
     struct sc_planner *planner; /* of the interface thread: only loads */
     struct sc_worker *worker;   /* NULL in tests of views */

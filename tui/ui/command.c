@@ -370,44 +370,62 @@ static void run_write_plan(struct tui_app *app, const char *arguments)
     sc_str_free(&text);
 }
 
-static void run_save(struct tui_app *app, const char *arguments)
+/* Where the session goes: its own file, or one named after the model, in the current folder. */
+static void session_file(const struct tui_app *app, char *out, size_t size)
+{
+    if (app->session_path[0])
+        snprintf(out, size, "%s", app->session_path);
+    else
+        snprintf(out, size, "%s.session.json", app->graph ? app->graph->name : "stagecut");
+}
+
+static bool save_to(struct tui_app *app, const char *path)
 {
     struct sc_error err = {0};
     char message[600];
-    const char *path = *arguments ? arguments : app->session_path;
-    if (!app->session)
-        return;
-    if (!*path) {
-        tui_edit_begin(app, ':', "save session.json");
-        return;
-    }
-    if (sc_session_save(app->session, path, &err) == SC_OK) {
-        if (path != app->session_path)
-            snprintf(app->session_path, sizeof app->session_path, "%s", path);
-        tui_say(app, TUI_GOOD, "session saved to %s", path);
-    } else {
+    if (sc_session_save(app->session, path, &err) != SC_OK) {
         sc_error_format(&err, message, sizeof message);
         tui_say(app, TUI_BAD, "%s", message);
+        return false;
+    }
+    if (path != app->session_path)
+        snprintf(app->session_path, sizeof app->session_path, "%s", path);
+    tui_say(app, TUI_GOOD, "session saved to %s", path);
+    return true;
+}
+
+static void run_save(struct tui_app *app, const char *arguments)
+{
+    char path[sizeof app->session_path], line[sizeof path + 8];
+    if (!app->session) {
+        tui_say(app, TUI_WARN, "there is nothing to save yet");
+    } else if (*arguments || app->session_path[0]) {
+        save_to(app, *arguments ? arguments : app->session_path);
+    } else { /* offers a name */
+        session_file(app, path, sizeof path);
+        snprintf(line, sizeof line, "save %s", path);
+        tui_edit_begin(app, ':', line);
     }
 }
 
 static void run_save_quit(struct tui_app *app, const char *arguments)
 {
-    bool named = *arguments || app->session_path[0];
-    run_save(app, *arguments ? arguments : named ? "" : "session.json");
-    if (app->session && !sc_session_dirty(app->session))
+    char path[sizeof app->session_path];
+    session_file(app, path, sizeof path);
+    if (!app->session || save_to(app, *arguments ? arguments : path))
         app->quit = true;
 }
 
 static void run_quit(struct tui_app *app, const char *arguments)
 {
-    if (app->session && sc_session_dirty(app->session) && strcmp(arguments, "!") != 0) {
-        app->confirm_quit = true;
-        tui_say(app, TUI_WARN, "save the session to %s before leaving? y saves, n does not, any other key stays",
-                app->session_path[0] ? app->session_path : "session.json");
-    } else {
+    char path[sizeof app->session_path];
+    if (!app->session || !sc_session_dirty(app->session) || strcmp(arguments, "!") == 0) {
         app->quit = true;
+        return;
     }
+    session_file(app, path, sizeof path);
+    app->confirm_quit = true;
+    tui_say(app, TUI_WARN, "save changes to %s?  y yes  n no  any other key stays", path);
 }
 
 static void run_copy(struct tui_app *app, const char *arguments)
@@ -441,6 +459,15 @@ static void run_redraw(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
     tui_term_redraw(app->term);
+}
+
+static void run_mouse(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->mouse = !app->mouse;
+    tui_term_mouse(app->term, app->mouse);
+    tui_say(app, TUI_DIM, app->mouse ? "mouse: click selects, wheel scrolls; m gives text selection back"
+                                     : "mouse is off");
 }
 
 static void run_suspend(struct tui_app *app, const char *arguments)
@@ -496,6 +523,7 @@ static const struct tui_command commands[] = {
     {"write-plan", "w", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},
     {"copy", "y", "", "", "copy the line, or why, to the clipboard", run_copy, false, NULL},
     {"theme", "", "", "NAME", "colours: dark, light, contrast, mono", run_theme, false, NULL},
+    {"mouse", "m", "", "", "use the mouse, or leave it to the terminal", run_mouse, false, NULL},
     {"redraw", "Ctrl-L", "", "", "draw the screen anew", run_redraw, false, NULL},
     {"suspend", "Ctrl-Z", "", "", "to the shell; fg comes back", run_suspend, false, NULL},
     {"quit", "", "", "[!]", "leave; asks when the session is not saved", run_quit, false, NULL},

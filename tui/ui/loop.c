@@ -46,32 +46,52 @@ static void refresh(struct tui_app *app)
     tui_candidates_update(app);
 }
 
+/* Signals that were noted; false when one asks to leave. */
+static bool take_signals(struct tui_app *app)
+{
+    for (enum tui_signal signal; (signal = tui_term_signal()) != TUI_SIGNAL_NONE;) {
+        if (signal == TUI_SIGNAL_LEAVE)
+            return false;
+        if (signal == TUI_SIGNAL_SUSPEND)
+            tui_term_suspend(app->term);
+        else
+            tui_term_resume(app->term, signal == TUI_SIGNAL_RESIZE);
+    }
+    return true;
+}
+
+static void take_keys(struct tui_app *app)
+{
+    for (int key, n = 0; n < 256 && !app->quit && (key = tui_term_key(app->term)) != TUI_KEY_NONE; n++) {
+        if (key == TUI_KEY_EOF)
+            autosave(app);
+        tui_app_key(app, key);
+        if (app->rows_stale)
+            tui_rows_build(app);
+    }
+}
+
 int tui_app_loop(struct tui_app *app)
 {
     refresh(app); /* first paint comes before the first solve */
     tui_submit(app);
     while (!app->quit) {
         struct pollfd fds[] = {{.fd = tui_term_fd(app->term), .events = POLLIN},
-                               {.fd = sc_worker_fd(app->worker), .events = POLLIN}};
+                               {.fd = sc_worker_fd(app->worker), .events = POLLIN},
+                               {.fd = tui_term_signal_fd(), .events = POLLIN}};
         int ready = poll(fds, SC_LEN(fds), app->solving ? 100 : -1);
-        if (tui_term_leave_signal()) {
+        if (ready < 0 && errno != EINTR)
+            break;
+        if (!take_signals(app)) {
             autosave(app);
             return 128 + tui_term_leave_signal();
         }
-        if (ready < 0 && errno != EINTR)
-            break;
-        if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+        if (ready > 0 && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
             autosave(app);
             return 0;
         }
         tui_app_results(app);
-        for (int key, n = 0; n < 256 && !app->quit && (key = tui_term_key(app->term)) != TUI_KEY_NONE; n++) {
-            if (key == TUI_KEY_EOF)
-                autosave(app);
-            tui_app_key(app, key);
-            if (app->rows_stale)
-                tui_rows_build(app);
-        }
+        take_keys(app);
         if (!app->quit)
             refresh(app);
     }

@@ -148,6 +148,7 @@ void tui_render(struct tui_app *app, struct tui_grid *grid)
 {
     struct tui_rect all = tui_grid_all(grid), rect = all;
     tui_grid_clear(grid);
+    app->hit_count = 0;
     if (grid->width < 30 || grid->height < 6) {
         tui_text(grid, all, 0, 0, TUI_PLAIN, "too small; 40x10 is enough");
         return;

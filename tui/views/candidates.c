@@ -176,7 +176,7 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
     }
     int why = app->why && rect.height >= 14 ? (rect.height > 30 ? 20 : rect.height / 2) : 0;
     struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2 - why};
-    tui_list_show(&app->candidate_list, body.height);
+    tui_list_place(app, &app->candidate_list, body, TUI_PANE_CANDIDATES);
     for (int y = 0; y < body.height && app->candidate_list.top + y < app->candidate_count; y++) {
         draw_candidate(app, grid, body, y, &app->candidates[app->candidate_list.top + y]);
         if (app->candidate_list.top + y == app->candidate_list.cursor && focused)

@@ -176,7 +176,7 @@ static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rec
     struct tui_rect body = {rect.x, rect.y + 1, rect.width, rect.height - 1};
     bool focused = app->pane == TUI_PANE_GRAPH;
     draw_head(app, grid, rect, &c);
-    tui_list_show(&app->list, body.height);
+    tui_list_place(app, &app->list, body, TUI_PANE_GRAPH);
     for (int y = 0; y < body.height && app->list.top + y < app->rows.count; y++) {
         draw_row(app, grid, body, y, app->list.top + y, &c);
         if (app->list.top + y == app->list.cursor)

@@ -64,7 +64,7 @@ static void help_render(struct tui_app *app, struct tui_grid *grid, struct tui_r
     int wide = rect.width >= 100 ? 30 : 24;
     tui_text(grid, rect, 1, 0, TUI_TITLE, "help");
     tui_text(grid, rect, 7, 0, TUI_DIM, "keys, then : commands; Enter runs, / finds, q leaves");
-    tui_list_show(list, body.height);
+    tui_list_place(app, list, body, TUI_PANE_GRAPH);
     for (int y = 0; y < body.height && help_row(list->top + y, &row); y++) {
         struct tui_rect part = body;
         tui_text(grid, body, 1, y, TUI_KEY, row.keys);
@@ -116,7 +116,7 @@ static void log_render(struct tui_app *app, struct tui_grid *grid, struct tui_re
     struct tui_list *list = &app->log_list;
     struct tui_rect body = {rect.x, rect.y + 1, rect.width, rect.height - 1};
     tui_text(grid, rect, 1, 0, TUI_TITLE, "log");
-    tui_list_show(list, body.height);
+    tui_list_place(app, list, body, TUI_PANE_GRAPH);
     for (int y = 0; y < body.height && list->top + y < (int)app->log.count; y++) {
         tui_text(grid, body, 1, y, TUI_PLAIN, app->log.data[list->top + y]);
         if (list->top + y == list->cursor)
@@ -174,7 +174,7 @@ static void picker_render(struct tui_app *app, struct tui_grid *grid, struct tui
     struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2};
     tui_text(grid, rect, 1, 0, TUI_TITLE, "choose a model");
     tui_text(grid, rect, 17, 0, TUI_DIM, "Enter opens it; :open FILE opens one of your own");
-    tui_list_show(list, body.height);
+    tui_list_place(app, list, body, TUI_PANE_GRAPH);
     for (int y = 0; found && y < body.height && list->top + y < found->count; y++) {
         const struct sc_import_sample *sample = &found->at[list->top + y];
         tui_text(grid, body, 2, y, TUI_HEADER, sample->name);
