@@ -348,9 +348,26 @@ static bool fill_table(struct cost_full *c, int edge, const struct ends *from, c
     return done;
 }
 
+/* Every table has a row a choice: huge own rules on three axes are refused before they fill the memory. */
+enum { MAX_TABLE_MIB = 2048 };
+
+static enum sc_status check_size(const struct cost_full *c, int edge, struct sc_error *err)
+{
+    const struct sc_cost_edge *e = &c->costs.edges[edge];
+    double more = (double)c->costs.nodes[e->from].set->count * e->stride * sizeof(double);
+    if (((double)sc_arena_bytes(c->arena) + more) / 1048576 <= MAX_TABLE_MIB)
+        return SC_OK;
+    return sc_fail(err, SC_LIMIT,
+                   "the cost tables of %s would need more than %d MiB; a mesh with fewer axes needs less",
+                   c->costs.graph->name, MAX_TABLE_MIB);
+}
+
 static enum sc_status make_table(struct cost_full *c, int edge, struct cost_table *table, struct sc_error *err)
 {
     struct ends from = {0}, to = {0};
+    enum sc_status status = check_size(c, edge, err);
+    if (status != SC_OK)
+        return status;
     *table = (struct cost_table){.edge = edge};
     bool done =
         find_ends(c, edge, true, &from) && find_ends(c, edge, false, &to) && fill_table(c, edge, &from, &to, table);
