@@ -10,6 +10,7 @@
 
 enum {
     MAX_CANDIDATES = 64,
+    MAX_COMPARISONS = 10000000,
     MAX_PERIOD_UNITS = 4096,
     MIN_LENGTH = 2 /* ops: folding single ops hides more than it shows */
 };
@@ -20,6 +21,7 @@ struct units {
     const int *first; /* first op of each unit; first[count] is the end */
     uint64_t *prefix, *power;
     const int *next; /* next unit with the same hash, or `count` */
+    int64_t *budget; /* ops still to be compared: a hostile graph must not take minutes to fold */
 };
 
 static const uint64_t base_multiplier = 0x9e3779b97f4a7c15u;
@@ -84,10 +86,10 @@ static bool edge_repeats(const struct sc_graph *g, int first, int length, int c,
 
 /* Is copy c equal to the one before it, and does it read what that one computed? Equal siblings (the projections of
  * queries, keys and values) are no repeat: folding them would hide what makes a layer. */
-static bool copies_equal(const struct sc_graph *g, int first, int length, int c)
+static bool copies_equal(const struct sc_graph *g, int first, int length, int c, int64_t *budget)
 {
     bool chained = false;
-    for (int offset = 0; offset < length; offset++) {
+    for (int offset = 0; offset < length; offset++, --*budget) {
         const struct sc_op *a = &g->ops[first + (c - 1) * length + offset], *b = &g->ops[first + c * length + offset];
         if (a->klass != b->klass || a->operand_count != b->operand_count)
             return false;
@@ -102,15 +104,13 @@ static bool copies_equal(const struct sc_graph *g, int first, int length, int c)
     return chained;
 }
 
-/* Copies from unit i on with a period of p units, by hash and then by edges. */
-static int count_copies(const struct sc_graph *g, const struct units *u, int i, int p)
+/* Copies from unit i on with a period of p units: by hash, and then by edges. */
+static int count_copies(const struct sc_graph *g, struct units *u, int i, int p)
 {
-    int hashed = 1;
-    while (i + (hashed + 1) * p <= u->count &&
-           run_hash(u, i, i + p) == run_hash(u, i + hashed * p, i + (hashed + 1) * p))
-        hashed++;
     int first = u->first[i], length = u->first[i + p] - first, copies = 1;
-    while (copies < hashed && copies_equal(g, first, length, copies))
+    while (*u->budget > 0 && i + (copies + 1) * p <= u->count &&
+           run_hash(u, i, i + p) == run_hash(u, i + copies * p, i + (copies + 1) * p) &&
+           copies_equal(g, first, length, copies, u->budget))
         copies++;
     return copies;
 }
@@ -138,14 +138,14 @@ static bool add_repeat(struct sc_arena *arena, const struct sc_graph *g, repeat_
 }
 
 /* Units [0, count): widest run at each place, left to right. Units of runs are marked in `covered` (or NULL). */
-static bool search(struct sc_arena *arena, const struct sc_graph *g, const struct units *u, repeat_list *list,
-                   bool *covered)
+static bool search(struct sc_arena *arena, const struct sc_graph *g, struct units *u, repeat_list *list, bool *covered)
 {
-    for (int i = 0; i < u->count;) {
+    for (int i = 0; i<u->count && * u->budget> 0;) {
         int best_period = 0, best_copies = 1, tries = 0;
         for (int j = u->next[i]; j < u->count && j - i <= MAX_PERIOD_UNITS && tries < MAX_CANDIDATES;
              j = u->next[j], tries++) {
             int p = j - i;
+            --*u->budget;
             if (i + 2 * p > u->count || u->first[j] - u->first[i] < MIN_LENGTH ||
                 run_hash(u, i, j) != run_hash(u, j, j + p))
                 continue;
@@ -171,11 +171,11 @@ static bool search(struct sc_arena *arena, const struct sc_graph *g, const struc
 
 /* Repeats inside one layer: its ops are the units. */
 static bool search_layer(struct sc_arena *arena, const struct sc_graph *g, const struct sc_layer *layer,
-                         repeat_list *list)
+                         repeat_list *list, int64_t *budget)
 {
     struct sc_arena *scratch = sc_arena_new();
     int *first = scratch ? sc_arena_calloc(scratch, (size_t)layer->op_count + 1, sizeof *first) : NULL;
-    struct units u = {.count = layer->op_count, .first = first};
+    struct units u = {.count = layer->op_count, .first = first, .budget = budget};
     bool good = first != NULL;
     for (int i = 0; i <= layer->op_count && good; i++)
         first[i] = layer->first_op + i;
@@ -194,16 +194,17 @@ enum sc_status sc_find_repeats(struct sc_arena *arena, const struct sc_graph *gr
 {
     struct sc_arena *scratch = sc_arena_new();
     size_t layers = (size_t)graph->layer_count;
+    int64_t budget = MAX_COMPARISONS;
     int *first = scratch ? sc_arena_calloc(scratch, layers + 1, sizeof *first) : NULL;
     bool *covered = scratch ? sc_arena_calloc(scratch, layers + 1, sizeof *covered) : NULL;
-    struct units u = {.count = graph->layer_count, .first = first};
+    struct units u = {.count = graph->layer_count, .first = first, .budget = &budget};
     repeat_list list = {0};
     bool good = first && covered;
     for (size_t l = 0; l <= layers && good; l++)
         first[l] = l < layers ? graph->layers[l].first_op : graph->op_count;
     good = good && index_units(scratch, graph, &u) && search(arena, graph, &u, &list, covered);
     for (size_t l = 0; l < layers && good; l++)
-        good = covered[l] || search_layer(arena, graph, &graph->layers[l], &list);
+        good = covered[l] || search_layer(arena, graph, &graph->layers[l], &list, &budget);
     sc_arena_free(scratch);
     if (good && list.count)
         qsort(list.data, list.count, sizeof *list.data, by_first);

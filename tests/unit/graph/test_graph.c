@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* x → fc → relu, `count` times; the weights are square. */
 static struct sc_graph *make_chain(int count, int64_t width)
@@ -193,6 +194,28 @@ static void repeats_have_long_periods_and_shared_tensors(void **state)
     assert_int_equal(g->repeats[0].length, 4);
     assert_int_equal(g->repeats[0].count, 4); /* the first pair reads a weight, the last one has one op more */
     sc_graph_free(g);
+}
+
+/* Many equal ops that do not follow each other, and many that follow each other but are crossed now and then. */
+static void folding_ends_on_hostile_graphs(void **state)
+{
+    (void)state;
+    for (int crossed = 0; crossed < 2; crossed++) {
+        struct sc_graph_builder *b = sc_graph_builder_new("g", "");
+        int x = WEIGHT(b, "x", 4, 4), y = x;
+        clock_t start = clock();
+        for (int i = 0; i < 40000; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "op%d", i);
+            int operands[2] = {crossed ? y : x, i % 97 == 0 ? y : x};
+            struct sc_op_spec spec = {.name = name, .kind = "add", .operands = operands, .operand_count = 2};
+            assert_int_equal(sc_graph_add_op(b, &spec, &y, NULL), SC_OK);
+            assert_int_equal(sc_graph_mark_output(b, y, NULL), SC_OK);
+        }
+        struct sc_graph *g = finish(b, y);
+        assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 5);
+        sc_graph_free(g);
+    }
 }
 
 static void references_are_counted(void **state)
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test(repeated_layers_are_found),
         cmocka_unit_test(repeats_are_verified_edge_by_edge),
         cmocka_unit_test(repeats_have_long_periods_and_shared_tensors),
+        cmocka_unit_test(folding_ends_on_hostile_graphs),
         cmocka_unit_test(references_are_counted),
         cmocka_unit_test(wrong_graphs_are_refused),
         cmocka_unit_test(too_many_ops_are_refused),
