@@ -63,6 +63,7 @@ struct sc_core {
     int slot_count;
     double *room;       /* of each slot: limit minus the base load; >= 0 or the core is infeasible */
     double *lambda;     /* of each slot: the price that served best so far */
+    double reach;       /* how far beyond the best bound the next step of the prices aims; 0: not yet known */
     double constant;    /* cost of what is gone */
     double unit;        /* of cost: problem cost = core cost × unit (+- error) */
     double grain;       /* costs are multiples of this many units, so a cheaper plan is cheaper by so much */

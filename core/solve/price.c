@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { FIRST_PASSES = 10, PASSES = 2, PLAN_EVERY = 4, MOVES_A_STEP = 100, FIX_EVERY = 5, BACK_AFTER = 20 };
+enum { FIRST_PASSES = 10, PASSES = 2, PLAN_EVERY = 4, MOVES_A_STEP = 100, LONGEST_WAIT = 25, FIX_EVERY = 5, BACK_AFTER = 6 };
 
 struct price {
     struct sc_core *core;
@@ -26,7 +26,7 @@ struct price {
     double *lambda, *best_lambda, *direction, *load;
     double **bound;
     int *plan, *full;
-    double best, step; /* best bound of this round */
+    double best; /* bound of this round */
     int since, round_steps, next_plan;
 };
 
@@ -84,11 +84,13 @@ static void make_plan(struct price *p)
         *p->cutoff = fmin(*p->cutoff, p->sink->offer(p->sink->user, p->local->plan));
 }
 
-/* One step of the subgradient: decoded loads against rooms. */
+/* One step of the subgradient: decoded loads against rooms. It aims a little above the best bound, not at the cost of
+ * a plan that may be poor: the core's `reach` is that little, larger after progress and smaller after none. */
 static void move_prices(struct price *p, double bound)
 {
     struct sc_core *core = p->core;
-    double norm = 0, target = *p->cutoff < INFINITY ? *p->cutoff - core->constant : bound + fabs(bound) * 0.05 + 1;
+    double norm = 0, target = p->best + core->reach;
+    target = fmin(target, *p->cutoff - core->constant);
     sc_dual_decode(p->dual, p->plan);
     for (int i = 0; i < p->v.view.node_count; i++)
         p->full[p->v.nodes[i]] = p->plan[i];
@@ -102,7 +104,7 @@ static void move_prices(struct price *p, double bound)
     }
     if (norm <= 0)
         return;
-    double length = p->step * fmax(target - bound, fabs(target) * 1e-6) / norm;
+    double length = fmin(fmax(target - bound, 1), 2 * core->reach) / norm;
     for (int t = 0; t < core->slot_count; t++)
         p->lambda[t] = fmax(0, p->lambda[t] + length * p->direction[t]);
     sc_dual_price(p->dual, p->lambda);
@@ -156,10 +158,15 @@ static enum sc_status run_round(struct price *p, int *steps, bool *again)
                 return SC_CANCELLED;
         double bound = sc_dual_bound(p->dual);
         if (bound > p->best) {
-            double progress = bound - p->best;
-            p->since = progress > 1e-4 * fmax(*p->cutoff - core->constant - bound, 0) || p->best == -INFINITY ? 0 : p->since + 1;
+            double gap = fmin(*p->cutoff - core->constant - bound, fabs(bound));
+            p->since = bound - p->best > 1e-4 * gap ? 0 : p->since + 1;
             p->best = bound;
             memcpy(p->best_lambda, p->lambda, (size_t)core->slot_count * sizeof *p->lambda);
+            if (core->reach == 0)
+                core->reach = 0.1 * fabs(bound + core->constant) + 1;
+            else if (p->since == 0)
+                core->reach *= 1.1;
+            core->reach = fmin(core->reach, fmax(*p->cutoff - core->constant - bound, 1));
             p->sink->bound(p->sink->user, bound + core->constant);
         } else {
             p->since++;
@@ -171,7 +178,8 @@ static enum sc_status run_round(struct price *p, int *steps, bool *again)
         if (p->local && p->round_steps >= p->next_plan) {
             make_plan(p);
             /* a plan that needs much repair is dear and poor: then later */
-            p->next_plan = p->round_steps + PLAN_EVERY + (int)(p->local->moves / MOVES_A_STEP);
+            long wait = PLAN_EVERY + p->local->moves / MOVES_A_STEP;
+            p->next_plan = p->round_steps + (int)(wait < LONGEST_WAIT ? wait : LONGEST_WAIT);
         }
         if (p->sink->stop(p->sink->user))
             return SC_OK;
@@ -186,7 +194,7 @@ static enum sc_status run_round(struct price *p, int *steps, bool *again)
         if (p->since > 0 && p->since % BACK_AFTER == 0) {
             memcpy(p->lambda, p->best_lambda, (size_t)core->slot_count * sizeof *p->lambda);
             memset(p->direction, 0, (size_t)core->slot_count * sizeof *p->direction);
-            p->step /= 2;
+            core->reach /= 2;
             sc_dual_price(p->dual, p->lambda);
         } else if (core->slot_count > 0) {
             move_prices(p, bound);
@@ -202,7 +210,7 @@ static enum sc_status run_round(struct price *p, int *steps, bool *again)
 enum sc_status sc_core_price(struct sc_core *core, double *cutoff, const struct sc_core_sink *sink,
                              const struct sc_price_options *options)
 {
-    struct price p = {.core = core, .sink = sink, .options = options, .cutoff = cutoff, .step = 1};
+    struct price p = {.core = core, .sink = sink, .options = options, .cutoff = cutoff};
     enum sc_status status = SC_OK;
     int steps = 0;
     for (bool again = true; status == SC_OK && again;) {
