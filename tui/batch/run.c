@@ -111,6 +111,7 @@ static const struct tui_batch_command commands[] = {
      tui_cmd_explain},
     {"problem", "FILE[.gz] [OPTIONS]", "solve a bare cost graph", 1, 1, "solver time-limit gap out quiet json",
      tui_cmd_problem},
+    {"stages", "FILE [OPTIONS]", "solve a bare stage problem", 1, 1, "time-limit out quiet json", tui_cmd_stages},
     {"price", "PLAN [OPTIONS]", "price a plan, also on another cluster", 1, 1, PRICE_OPTIONS, tui_cmd_price},
     {"diff", "PLAN PLAN [OPTIONS]", "what differs between two plans", 2, 2, "out quiet json", tui_cmd_diff},
     {"verify", "PLAN", "price a plan again and compare with what it says", 1, 1, "quiet json", tui_cmd_verify},

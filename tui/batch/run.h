@@ -23,6 +23,7 @@ int tui_batch_put(const struct sc_settings *settings, const struct sc_str *text)
 int tui_cmd_solve(struct tui_args *args);
 int tui_cmd_explain(struct tui_args *args);
 int tui_cmd_problem(struct tui_args *args);
+int tui_cmd_stages(struct tui_args *args);
 int tui_cmd_price(struct tui_args *args);
 int tui_cmd_diff(struct tui_args *args);
 int tui_cmd_verify(struct tui_args *args);

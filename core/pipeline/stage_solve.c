@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The stage problem, exactly. F(s, i, d; t) is the least sum of stage times that covers layers i … with s stages on
+ * exactly d devices, each stage at most t long (Alpa, OSDI 2022, equation 4). Where no option limits its successors
+ * the number of stages does not matter and s falls away.
+ *
+ * `pipeline` minimises F(t) + (B - 1) t over the distinct stage times t. F falls as t grows, so an interval of times
+ * (a, b] cannot hold a plan below F(b) + (B - 1) × (the time next above a): intervals are halved, and dropped when that
+ * bound is no better than the best plan. `throughput` is the least t for which F is finite.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pipeline/pipeline.h"
+
+/* Larger tables than this many entries are refused (2 GiB of doubles). */
+static const double table_limit = 0x1p28;
+
+struct entry {
+    int next, devices, successors, option; /* next: layer behind the stage */
+    double seconds;
+};
+
+struct solver {
+    const struct sc_stage_problem *problem;
+    struct sc_cancel *cancel;
+    int levels;           /* stages that are told apart: 1 when successors are free */
+    bool free_successors;
+    int *first;           /* entries of layer i: first[i] … first[i + 1] */
+    struct entry *entries;
+    double *table;        /* [(level * (layers + 1) + i) * (devices + 1) + d] */
+    double *times;        /* distinct, increasing */
+    int time_count;
+    double best;          /* objective of the best plan so far, and the limit t that gives it */
+    int best_time;
+};
+
+static double *row_of(const struct solver *s, int level, int layer)
+{
+    size_t layers = (size_t)s->problem->layers + 1, devices = (size_t)s->problem->devices + 1;
+    return s->table + ((size_t)level * layers + (size_t)layer) * devices;
+}
+
+/* ---- preparation ---- */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    if (x->next != y->next)
+        return x->next < y->next ? -1 : 1;
+    if (x->devices != y->devices)
+        return x->devices < y->devices ? -1 : 1;
+    if (x->seconds != y->seconds)
+        return x->seconds < y->seconds ? -1 : 1;
+    if (x->successors != y->successors)
+        return x->successors > y->successors ? -1 : 1;
+    return x->option < y->option ? -1 : 1;
+}
+
+/* Of options for the same layers and number of devices, a slower one is of use only when it allows more successors. */
+static int drop_dominated(struct entry *entries, int count)
+{
+    int kept = 0;
+    for (int i = 0; i < count; i++) {
+        bool same = kept && entries[kept - 1].next == entries[i].next && entries[kept - 1].devices == entries[i].devices;
+        if (!same || entries[i].successors > entries[kept - 1].successors)
+            entries[kept++] = entries[i];
+    }
+    return kept;
+}
+
+static bool prepare_entries(struct solver *s)
+{
+    const struct sc_stage_problem *p = s->problem;
+    int *count = sc_calloc((size_t)p->layers + 2, sizeof *count), total = 0;
+    s->first = sc_calloc((size_t)p->layers + 2, sizeof *s->first);
+    s->entries = sc_calloc((size_t)p->option_count + 1, sizeof *s->entries);
+    if (!count || !s->first || !s->entries) {
+        sc_free(count);
+        return false;
+    }
+    for (int i = 0; i < p->option_count; i++)
+        count[p->options[i].first + 1]++;
+    for (int i = 0; i < p->layers; i++)
+        count[i + 1] += count[i];
+    for (int i = 0; i < p->option_count; i++) {
+        const struct sc_stage_option *o = &p->options[i];
+        s->entries[count[o->first]++] =
+            (struct entry){o->last + 1, p->submeshes[o->submesh], o->max_successors, i, o->seconds};
+    }
+    s->free_successors = true;
+    for (int i = 0, begin = 0; i < p->layers; i++) { /* count[i] is now the end of layer i */
+        int end = count[i], length = end - begin;
+        qsort(s->entries + begin, (size_t)length, sizeof *s->entries, by_place);
+        length = drop_dominated(s->entries + begin, length);
+        memmove(s->entries + total, s->entries + begin, (size_t)length * sizeof *s->entries);
+        s->first[i] = total;
+        total += length;
+        begin = end;
+    }
+    s->first[p->layers] = total;
+    for (int i = 0; i < p->layers; i++)
+        for (int k = s->first[i]; k < s->first[i + 1]; k++)
+            s->free_successors &= s->entries[k].successors >= p->layers - s->entries[k].next;
+    sc_free(count);
+    return true;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static bool prepare_times(struct solver *s)
+{
+    int total = s->first[s->problem->layers];
+    s->times = sc_calloc((size_t)total + 1, sizeof *s->times);
+    if (!s->times)
+        return false;
+    for (int i = 0; i < total; i++)
+        s->times[i] = s->entries[i].seconds;
+    qsort(s->times, (size_t)total, sizeof *s->times, by_value);
+    for (int i = 0; i < total; i++)
+        if (s->time_count == 0 || s->times[s->time_count - 1] != s->times[i])
+            s->times[s->time_count++] = s->times[i];
+    return true;
+}
+
+/* ---- the recurrence ---- */
+
+/* out[d] = min(out[d], seconds + rest[d - n]): contiguous, so that it vectorises. */
+static void relax(double *restrict out, const double *restrict rest, int devices, int n, double seconds)
+{
+    for (int d = n; d <= devices; d++) {
+        double value = seconds + rest[d - n];
+        out[d] = value < out[d] ? value : out[d];
+    }
+}
+
+/* Fill the table for a limit; the least sum over all numbers of stages, +inf when there is none. *level is that number - 1
+ * (0 when successors are free). */
+static double evaluate(struct solver *s, double limit, int *level_out)
+{
+    const struct sc_stage_problem *p = s->problem;
+    int layers = p->layers, devices = p->devices;
+    double best = INFINITY;
+    for (int level = 0; level < s->levels; level++)
+        for (int i = layers; i >= 0; i--) {
+            double *row = row_of(s, level, i);
+            for (int d = 0; d <= devices; d++)
+                row[d] = INFINITY;
+            if (i == layers) {
+                if (s->free_successors)
+                    row[0] = 0;
+                continue;
+            }
+            for (int k = s->first[i]; k < s->first[i + 1]; k++) {
+                const struct entry *e = &s->entries[k];
+                if (e->seconds > limit || e->successors < (s->free_successors ? 0 : level) || e->devices > devices)
+                    continue;
+                if (s->free_successors)
+                    relax(row, row_of(s, 0, e->next), devices, e->devices, e->seconds);
+                else if (level > 0)
+                    relax(row, row_of(s, level - 1, e->next), devices, e->devices, e->seconds);
+                else if (e->next == layers && e->seconds < row[e->devices])
+                    row[e->devices] = e->seconds;
+            }
+        }
+    for (int level = 0; level < s->levels; level++)
+        if (row_of(s, level, 0)[devices] < best) {
+            best = row_of(s, level, 0)[devices];
+            *level_out = level;
+        }
+    return best;
+}
+
+/* Walk the filled table from the first layer; entries are in the order of the tie rule. */
+static int trace(const struct solver *s, double limit, int level, int *stages)
+{
+    int count = 0, layer = 0, d = s->problem->devices, layers = s->problem->layers;
+    while (layer < layers) {
+        double wanted = row_of(s, level, layer)[d];
+        int k = s->first[layer], end = s->first[layer + 1];
+        for (; k < end; k++) {
+            const struct entry *e = &s->entries[k];
+            if (e->seconds > limit || e->devices > d || e->successors < (s->free_successors ? 0 : level))
+                continue;
+            bool last = !s->free_successors && level == 0;
+            double rest = last ? (e->next == layers && e->devices == d ? 0 : INFINITY)
+                               : row_of(s, s->free_successors ? 0 : level - 1, e->next)[d - e->devices];
+            if (e->seconds + rest == wanted)
+                break;
+        }
+        if (k == end)
+            SC_BUG("no stage explains the stage table at layer %d", layer);
+        stages[count++] = s->entries[k].option;
+        d -= s->entries[k].devices;
+        layer = s->entries[k].next;
+        level -= !s->free_successors;
+    }
+    return count;
+}
+
+/* ---- the search over the longest stage ---- */
+
+static void take(struct solver *s, int time, double sum)
+{
+    double value = s->problem->objective == SC_OBJECTIVE_PIPELINE
+                       ? sum + (s->problem->microbatches - 1) * s->times[time]
+                       : sum;
+    if (value < s->best) {
+        s->best = value;
+        s->best_time = time;
+    }
+}
+
+/* Times low … high are open; F(high) = sum is known. */
+static bool search(struct solver *s, int low, int high, double sum)
+{
+    int level;
+    while (low < high) {
+        if (sc_cancelled(s->cancel))
+            return false;
+        if (sum + (s->problem->microbatches - 1) * s->times[low] >= s->best)
+            return true;
+        int middle = low + (high - low) / 2;
+        double there = evaluate(s, s->times[middle], &level);
+        if (isfinite(there)) {
+            take(s, middle, there);
+            if (there > sum && !search(s, middle + 1, high, sum)) /* equal sums: shorter times are better */
+                return false;
+            high = middle;
+            sum = there;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return true;
+}
+
+/* The least time for which there is a plan. */
+static bool search_least(struct solver *s)
+{
+    int low = 0, high = s->time_count - 1, level;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (sc_cancelled(s->cancel))
+            return false;
+        if (isfinite(evaluate(s, s->times[middle], &level)))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    s->best_time = low;
+    s->best = s->times[low];
+    return true;
+}
+
+static enum sc_status prepare(struct solver *s, struct sc_error *err)
+{
+    const struct sc_stage_problem *p = s->problem;
+    if (!prepare_entries(s) || !prepare_times(s))
+        return sc_fail(err, SC_NO_MEMORY, "no memory for %d stages", p->option_count);
+    int most = p->layers < p->devices ? p->layers : p->devices;
+    s->levels = s->free_successors ? 1 : most;
+    double size = (double)s->levels * (p->layers + 1.0) * (p->devices + 1.0);
+    if (size > table_limit)
+        return sc_fail(err, SC_LIMIT, "%d layers on %d devices with limited successors need a table of %.3g entries, above %.3g",
+                       p->layers, p->devices, size, table_limit);
+    s->table = sc_calloc((size_t)size, sizeof *s->table);
+    return s->table ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a table of %.3g entries", size);
+}
+
+static enum sc_status finish(struct solver *s, struct sc_stage_solution *out, struct sc_error *err)
+{
+    int level = 0;
+    double limit = s->times[s->best_time];
+    out->stages = sc_calloc((size_t)s->problem->layers, sizeof *out->stages);
+    if (!out->stages)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for the stages");
+    evaluate(s, limit, &level);
+    out->count = trace(s, limit, level, out->stages);
+    out->latency_s = out->bound_s = sc_stage_check(s->problem, out->count, out->stages);
+    out->status = SC_STAGES_OPTIMAL;
+    if (!isfinite(out->latency_s))
+        return sc_fail(err, SC_INTERNAL, "the checker refuses the stages that were found");
+    return SC_OK;
+}
+
+enum sc_status sc_stage_solve(const struct sc_stage_problem *problem, struct sc_cancel *cancel,
+                              struct sc_stage_solution *out, struct sc_error *err)
+{
+    struct solver s = {.problem = problem, .cancel = cancel, .best = INFINITY};
+    double began = sc_now();
+    int level;
+    *out = (struct sc_stage_solution){.status = SC_STAGES_INFEASIBLE, .latency_s = INFINITY, .bound_s = INFINITY};
+    enum sc_status status = prepare(&s, err);
+    double sum = status == SC_OK && s.time_count ? evaluate(&s, INFINITY, &level) : INFINITY;
+    if (status == SC_OK && isfinite(sum)) {
+        bool done = true;
+        take(&s, s.time_count - 1, sum);
+        if (problem->objective == SC_OBJECTIVE_PIPELINE)
+            done = search(&s, 0, s.time_count - 1, sum);
+        else if (problem->objective == SC_OBJECTIVE_THROUGHPUT)
+            done = search_least(&s);
+        status = finish(&s, out, err);
+        if (status == SC_OK && !done) { /* stopped: a plan, and the least any could cost */
+            out->status = SC_STAGES_TIMEOUT;
+            out->bound_s = problem->objective == SC_OBJECTIVE_THROUGHPUT
+                               ? s.times[0]
+                               : sum + (problem->microbatches - 1) * s.times[0];
+        }
+    }
+    sc_free(s.first);
+    sc_free(s.entries);
+    sc_free(s.times);
+    sc_free(s.table);
+    out->seconds = sc_now() - began;
+    return status;
+}
+
+void sc_stage_solution_free(struct sc_stage_solution *solution)
+{
+    sc_free(solution->stages);
+    *solution = (struct sc_stage_solution){0};
+}
