@@ -18,6 +18,9 @@ struct worker_engine {
                             struct sc_error *err);
 };
 extern const struct worker_engine worker_planner;
+/* sc_plan_why of the node's op into why of *out. */
+enum sc_status worker_why(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+                          struct sc_result *out, struct sc_error *err);
 
 struct sc_worker *worker_new_with(const struct worker_engine *engine, const struct sc_loader *loader,
                                   struct sc_error *err);

@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 enum { STACK_SIZE = 16 << 20 };
-enum job_kind { JOB_NONE, JOB_PLAN, JOB_DELTA };
+enum job_kind { JOB_NONE, JOB_PLAN, JOB_DELTA, JOB_WHY };
 
 struct job {
     enum job_kind kind;
     struct sc_settings settings; /* PLAN */
     uint64_t revision;
-    struct sc_plan *plan; /* DELTA */
-    int node;
+    struct sc_plan *plan; /* DELTA, WHY */
+    int node, choice;
     bool cancelled; /* before it began */
 };
 
@@ -63,11 +63,12 @@ static void result_free(struct sc_result *result)
 
 static void run(struct sc_worker *worker, void *engine, const struct job *job, struct sc_result *out)
 {
+    static const enum sc_result_kind kinds[] = {
+        [JOB_PLAN] = SC_RESULT_PLAN, [JOB_DELTA] = SC_RESULT_DELTA, [JOB_WHY] = SC_RESULT_WHY};
     struct sc_error error = {0};
     enum sc_status status = SC_OK;
-    *out = (struct sc_result){.kind = job->kind == JOB_PLAN ? SC_RESULT_PLAN : SC_RESULT_DELTA,
-                              .revision = job->revision,
-                              .node = job->node};
+    *out = (struct sc_result){
+        .kind = kinds[job->kind], .revision = job->revision, .node = job->node, .choice = job->choice};
     if (!engine) {
         status = sc_fail(&error, SC_NO_MEMORY, "no memory for a planner");
     } else if (job->kind == JOB_PLAN) {
@@ -78,7 +79,9 @@ static void run(struct sc_worker *worker, void *engine, const struct job *job, s
                                           .progress = worker->progress};
         status = worker->engine->plan(engine, &request, &out->plan, &error);
     } else {
-        status = worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error);
+        status = job->kind == JOB_DELTA
+                     ? worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error)
+                     : worker_why(job->plan, job->node, job->choice, &worker->cancel, out, &error);
         if (status == SC_OK)
             out->plan = sc_plan_share(job->plan);
     }
@@ -92,7 +95,7 @@ static void run(struct sc_worker *worker, void *engine, const struct job *job, s
 static void publish(struct sc_worker *worker, enum job_kind kind, struct sc_result *result)
 {
     bool unread = worker->result.kind != SC_RESULT_NONE;
-    if (worker->superseded || worker->quit || (unread && kind == JOB_DELTA && worker->result_of == JOB_PLAN)) {
+    if (worker->superseded || worker->quit || (unread && kind != JOB_PLAN && worker->result_of == JOB_PLAN)) {
         result_free(result);
         return;
     }
@@ -262,18 +265,31 @@ enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settin
     return SC_OK;
 }
 
-enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
-                                      struct sc_error *err)
+/* A question about a plan; not while a newer one is being made. */
+static enum sc_status ask(struct sc_worker *worker, enum job_kind kind, const struct sc_plan *plan, int node,
+                          int choice, struct sc_error *err)
 {
     pthread_mutex_lock(&worker->mutex);
     bool busy = worker->next.kind == JOB_PLAN || worker->running == JOB_PLAN;
     if (!busy) {
         struct job job = {
-            .kind = JOB_DELTA, .revision = plan->revision, .plan = sc_plan_share(plan), .node = node};
+            .kind = kind, .revision = plan->revision, .plan = sc_plan_share(plan), .node = node, .choice = choice};
         submit(worker, &job);
     }
     pthread_mutex_unlock(&worker->mutex);
     return busy ? sc_fail(err, SC_CANCELLED, "a newer plan is being made; ask again of that one") : SC_OK;
+}
+
+enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
+                                      struct sc_error *err)
+{
+    return ask(worker, JOB_DELTA, plan, node, -1, err);
+}
+
+enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
+                                    struct sc_error *err)
+{
+    return ask(worker, JOB_WHY, plan, node, choice, err);
 }
 
 void sc_worker_cancel(struct sc_worker *worker)

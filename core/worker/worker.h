@@ -22,6 +22,9 @@ enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settin
  * is being made; dropped when a plan is submitted. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
+/* Ask why the node's op does not run as `choice`: sc_plan_why against it. As sc_worker_submit_delta. */
+enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
+                                    struct sc_error *err);
 /* What runs, or was submitted and is about to: its best plan so far is its result, or an error SC_CANCELLED. */
 void sc_worker_cancel(struct sc_worker *worker);
 bool sc_worker_idle(struct sc_worker *worker); /* nothing runs, waits or is unread */
@@ -29,13 +32,14 @@ bool sc_worker_idle(struct sc_worker *worker); /* nothing runs, waits or is unre
 struct sc_progress_value sc_worker_progress(struct sc_worker *worker);
 
 /* The newest finished result; older ones are dropped. Clears the descriptor. */
-enum sc_result_kind { SC_RESULT_NONE, SC_RESULT_PLAN, SC_RESULT_DELTA, SC_RESULT_ERROR };
+enum sc_result_kind { SC_RESULT_NONE, SC_RESULT_PLAN, SC_RESULT_DELTA, SC_RESULT_WHY, SC_RESULT_ERROR };
 struct sc_result {
     enum sc_result_kind kind;
     uint64_t revision;
-    struct sc_plan *plan;  /* PLAN: a reference that is the caller's; DELTA: the plan it belongs to, likewise */
-    int node, count;       /* DELTA */
-    char *why;             /* DELTA: sc_plan_why of the node's op against its best alternative; freed with sc_free */
+    struct sc_plan *plan;  /* PLAN: a reference that is the caller's; DELTA, WHY: the plan it belongs to, likewise */
+    int node, choice;      /* DELTA, WHY; choice of WHY, else -1 */
+    int count;             /* DELTA */
+    char *why;             /* DELTA: sc_plan_why of the node's op against its best alternative; WHY: against choice */
     double *delta;         /* DELTA: the caller frees with sc_free */
     bool *exact;
     struct sc_error error; /* ERROR */
