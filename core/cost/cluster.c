@@ -53,12 +53,13 @@ static uint64_t hash_link(uint64_t seed, const struct sc_link *link)
 static uint64_t hash_cluster(const struct sc_cluster *c)
 {
     const struct sc_device *d = &c->device;
-    const double numbers[] = {d->vector_peak,      d->matrix_efficiency, d->memory_bytes,
-                              d->memory_bandwidth, d->memory_efficiency, d->launch_s};
+    const double numbers[] = {d->vector_peak, d->memory_bytes, d->memory_bandwidth, d->memory_efficiency, d->launch_s};
+    size_t points = (size_t)d->efficiency_count * sizeof(double);
     uint64_t h = sc_hash_u64(0, (uint64_t)c->hosts);
     h = sc_hash_u64(h, (uint64_t)c->devices_per_host);
     h = sc_hash_bytes(h, d->peak, sizeof d->peak);
     h = sc_hash_bytes(h, numbers, sizeof numbers);
+    h = sc_hash_bytes(sc_hash_bytes(h, d->efficiency_flops, points), d->efficiency_fraction, points);
     h = hash_link(hash_link(h, &c->inside), &c->between);
     for (int i = 0; i < c->measured_count; i++) {
         const struct sc_measured *m = &c->measured[i];

@@ -30,16 +30,23 @@ bool sc_formulas_find(const char *name, enum sc_formulas *out);
 
 /* ---- clusters -------------------------------------------------------------------------------------- */
 
+enum { SC_MAX_EFFICIENCIES = 12 };
+
 struct sc_device {
     const char *name;
     double peak[SC_DTYPE_COUNT]; /* FLOP/s of the matrix units by dtype; 0: the dtype is not supported there */
     double vector_peak;          /* FLOP/s of the vector units, fp32 */
-    double matrix_efficiency;    /* fraction of peak that large matrix products reach */
-    double memory_bytes;         /* usable */
-    double memory_bandwidth;     /* bytes/s */
-    double memory_efficiency;    /* fraction of it that is reached */
-    double launch_s;             /* of one kernel */
+    int efficiency_count;        /* fraction of peak that matrix products reach, by FLOPs of one product on a device: */
+    double efficiency_flops[SC_MAX_EFFICIENCIES];    /* increasing; between two, log-log */
+    double efficiency_fraction[SC_MAX_EFFICIENCIES]; /* beyond the ends, constant; no point: 1 */
+    double memory_bytes;                             /* usable */
+    double memory_bandwidth;                         /* bytes/s */
+    double memory_efficiency;                        /* fraction of it that is reached */
+    double launch_s;                                 /* of one kernel */
 };
+
+/* The fraction of peak that a product of so many FLOPs reaches. */
+double sc_device_efficiency(const struct sc_device *device, double flops);
 
 /* A link as one device sees it: time of a message of B bytes = alpha + B * beta. */
 struct sc_link {

@@ -93,7 +93,7 @@ struct cost_end {
     uint8_t partial;         /* axes over which it still is a sum, or may be */
     uint8_t state_axes;      /* of a parameter */
     bool shard_gradient;
-    bool needed;             /* by the reader, in backward */
+    bool needed; /* by the reader, in backward */
 };
 void cost_of_edge(const struct cost_full *c, int edge, const struct cost_end *from, const struct cost_end *to,
                   struct cost_sink *sink);

@@ -100,20 +100,41 @@ static enum sc_dtype unit_dtype(const struct sc_graph *g, const struct sc_op *o)
     return sc_dtype_is_float(first) ? first : g->tensors[o->results[0]].dtype;
 }
 
-static double peak_of(const struct cost_full *c, const struct sc_op *o)
+double sc_device_efficiency(const struct sc_device *device, double flops)
+{
+    int last = device->efficiency_count - 1, i = 0;
+    if (last < 0)
+        return 1;
+    const double *at = device->efficiency_flops, *fraction = device->efficiency_fraction;
+    if (flops <= at[0])
+        return fraction[0];
+    if (flops >= at[last])
+        return fraction[last];
+    while (flops >= at[i + 1])
+        i++;
+    double t = log(flops / at[i]) / log(at[i + 1] / at[i]);
+    return fraction[i] * pow(fraction[i + 1] / fraction[i], t);
+}
+
+/* Seconds of one kernel's arithmetic. */
+static double arithmetic_seconds(const struct cost_full *c, const struct sc_op *o, double flops)
 {
     const struct sc_device *d = &c->costs.mesh.cluster->device;
+    if (!(flops > 0))
+        return 0;
     if (o->kind->unit != SC_UNIT_MATRIX)
-        return d->vector_peak;
+        return flops / d->vector_peak;
     double efficiency = c->costs.options.matrix_efficiency;
-    return d->peak[unit_dtype(c->costs.graph, o)] * (efficiency > 0 ? efficiency : d->matrix_efficiency);
+    if (!(efficiency > 0))
+        efficiency = sc_device_efficiency(d, flops);
+    return flops / (d->peak[unit_dtype(c->costs.graph, o)] * efficiency);
 }
 
 enum sc_status cost_check_dtype(const struct cost_full *c, int op, struct sc_error *err)
 {
     const struct sc_op *o = &c->costs.graph->ops[op];
     const struct sc_device *d = &c->costs.mesh.cluster->device;
-    if (!c->costs.options.compute || o->kind->unit != SC_UNIT_MATRIX || peak_of(c, o) > 0)
+    if (!c->costs.options.compute || o->kind->unit != SC_UNIT_MATRIX || d->peak[unit_dtype(c->costs.graph, o)] > 0)
         return SC_OK;
     struct sc_str has = {0};
     for (int t = 0; t < SC_DTYPE_COUNT; t++) {
@@ -130,9 +151,8 @@ enum sc_status cost_check_dtype(const struct cost_full *c, int op, struct sc_err
 static double kernel_seconds(const struct cost_full *c, const struct sc_op *o, double flops, double traffic)
 {
     const struct sc_device *d = &c->costs.mesh.cluster->device;
-    double arithmetic = flops > 0 ? flops / peak_of(c, o) : 0;
     double memory = traffic / (d->memory_bandwidth * d->memory_efficiency);
-    return fmax(arithmetic, memory) + d->launch_s;
+    return fmax(arithmetic_seconds(c, o, flops), memory) + d->launch_s;
 }
 
 static void add_forward(const struct cost_full *c, struct sc_item *item, int op, const struct sc_strategy *s)

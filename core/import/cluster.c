@@ -36,7 +36,6 @@ struct field {
 #define DEVICE(member) offsetof(struct sc_device, member)
 static const struct field device_fields[] = {
     {"vector_tflops", DEVICE(vector_peak), 1e12, 1e-6, 1e9},
-    {"matrix_efficiency", DEVICE(matrix_efficiency), 1, 1e-6, 1},
     {"memory_gib", DEVICE(memory_bytes), 1073741824.0, 1e-9, 1e9},
     {"memory_gbs", DEVICE(memory_bandwidth), 1e9, 1e-6, 1e9},
     {"memory_efficiency", DEVICE(memory_efficiency), 1, 1e-6, 1},
@@ -108,6 +107,43 @@ static enum sc_status read_peaks(const struct sc_json_doc *doc, const struct sc_
     return SC_OK;
 }
 
+/* One fraction, or pairs of gigaFLOPs and the fraction that a product of so many reaches. */
+static enum sc_status read_efficiency(const struct sc_json_doc *doc, const struct sc_json *device,
+                                      struct sc_device *out, struct sc_error *err)
+{
+    const struct sc_json *value = sc_json_get(device, "matrix_efficiency");
+    if (value == NULL)
+        return SC_OK;
+    if (sc_json_type(value) == SC_JSON_NUMBER) {
+        out->efficiency_count = 1;
+        out->efficiency_flops[0] = 1;
+        return sc_json_want_number(doc, device, "matrix_efficiency", true, 1e-6, 1, &out->efficiency_fraction[0], err);
+    }
+    size_t count = sc_json_count(value);
+    if (sc_json_type(value) != SC_JSON_ARRAY || count < 1 || count > SC_MAX_EFFICIENCIES)
+        return sc_json_fail(doc, value, err, "a fraction, or one to %d pairs [GFLOPs, fraction], must stand here",
+                            SC_MAX_EFFICIENCIES);
+    int i = 0;
+    for (const struct sc_json *pair = sc_json_first(value); pair != NULL; pair = sc_json_next(pair), i++) {
+        const struct sc_json *flops = sc_json_first(pair), *fraction = flops != NULL ? sc_json_next(flops) : NULL;
+        if (sc_json_type(pair) != SC_JSON_ARRAY || sc_json_count(pair) != 2 || sc_json_type(flops) != SC_JSON_NUMBER ||
+            sc_json_type(fraction) != SC_JSON_NUMBER)
+            return sc_json_fail(doc, pair, err, "a pair [GFLOPs, fraction] must stand here");
+        out->efficiency_flops[i] = sc_json_number(flops) * 1e9;
+        out->efficiency_fraction[i] = sc_json_number(fraction);
+        if (!(out->efficiency_flops[i] > (i > 0 ? out->efficiency_flops[i - 1] : 0)))
+            return sc_json_fail(doc, flops, err, "GFLOPs have to be positive and to increase");
+        if (!(out->efficiency_fraction[i] >= 1e-6 && out->efficiency_fraction[i] <= 1))
+            return sc_json_fail(doc, fraction, err, "a fraction of peak lies in 0.000001 to 1");
+        if (i > 0 && out->efficiency_fraction[i] / out->efficiency_fraction[i - 1] >
+                         out->efficiency_flops[i] / out->efficiency_flops[i - 1])
+            return sc_json_fail(doc, fraction, err,
+                                "a larger product would take less time than the smaller one before");
+    }
+    out->efficiency_count = i;
+    return SC_OK;
+}
+
 static enum sc_status read_device(const struct sc_json_doc *doc, const struct sc_json *root, struct draft *draft,
                                   struct sc_error *err)
 {
@@ -121,6 +157,8 @@ static enum sc_status read_device(const struct sc_json_doc *doc, const struct sc
         status = read_text(doc, device, "name", draft->arena, &out->name, err);
     if (status == SC_OK)
         status = read_peaks(doc, device, out, err);
+    if (status == SC_OK)
+        status = read_efficiency(doc, device, out, err);
     if (status == SC_OK)
         status = read_fields(doc, device, device_fields, SC_LEN(device_fields), out, err);
     return status;
@@ -555,7 +593,7 @@ enum sc_status sc_import_cluster(const char *path_or_preset, const char *presets
         .presets_dir = presets_dir,
         .inside.efficiency = 1,
         .between.efficiency = 1,
-        .cluster.device = {.matrix_efficiency = 1, .memory_efficiency = 1},
+        .cluster.device = {.memory_efficiency = 1},
     };
     if (draft.arena == NULL)
         return no_memory(err);

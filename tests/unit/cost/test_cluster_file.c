@@ -70,6 +70,22 @@ static void extending_changes_what_is_named_and_keeps_the_rest(void **state)
     sc_cluster_free(c);
 }
 
+static void efficiency_grows_with_the_product(void **state)
+{
+    (void)state;
+    struct sc_cluster *c = load("a100-80"), *toy = load("toy-1x4");
+    close_to(sc_device_efficiency(&c->device, 1e6), 0.1);
+    close_to(sc_device_efficiency(&c->device, 1e9), 0.6);
+    close_to(sc_device_efficiency(&c->device, 4e9), sqrt(0.6 * 0.9)); /* half way from 1 to 16 */
+    close_to(sc_device_efficiency(&c->device, 1e12), 0.95);
+    close_to(sc_device_efficiency(&toy->device, 1), 1);
+    for (double flops = 1e6; flops < 1e13; flops *= 1.1) /* more work never takes less time */
+        assert_true(1.1 * flops / sc_device_efficiency(&c->device, 1.1 * flops) >
+                    flops / sc_device_efficiency(&c->device, flops));
+    sc_cluster_free(c);
+    sc_cluster_free(toy);
+}
+
 static void a_colon_sets_the_number_of_hosts(void **state)
 {
     (void)state;
@@ -158,6 +174,12 @@ static const struct {
     {"hosts-huge", "", 5},
     {"devices-text", "", 6},
     {"efficiency-above-one", "1", 14},
+    {"efficiency-not-increasing", "increase", 0},
+    {"efficiency-triple", "pair", 0},
+    {"efficiency-empty", "pairs", 0},
+    {"efficiency-too-steep", "less time", 0},
+    {"efficiency-pair-above-one", "fraction of peak", 0},
+    {"efficiency-text", "a fraction, or", 0},
     {"memory-negative", "", 15},
     {"number-overflows", "", 1},
     {"device-not-object", "object", 7},
@@ -268,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_p3_as_alpa_describes_it),
         cmocka_unit_test(extending_changes_what_is_named_and_keeps_the_rest),
+        cmocka_unit_test(efficiency_grows_with_the_product),
         cmocka_unit_test(a_colon_sets_the_number_of_hosts),
         cmocka_unit_test(an_unknown_preset_names_the_nearest_or_all),
         cmocka_unit_test(every_preset_loads),
