@@ -20,8 +20,8 @@ static enum sc_status make_plan(void *engine, const struct sc_plan_request *requ
     return sc_planner_make(engine, request, out, err);
 }
 
-enum sc_status worker_why(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
-                          struct sc_result *out, struct sc_error *err)
+static enum sc_status make_why(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+                               struct sc_result *out, struct sc_error *err)
 {
     struct sc_str why = {0};
     if (node < 0 || node >= plan->costs->node_count || choice >= plan->costs->nodes[node].set->count)
@@ -46,7 +46,7 @@ static enum sc_status make_delta(const struct sc_plan *plan, int node, struct sc
     if (!out->delta || !out->exact)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the differences of candidates");
     enum sc_status status = sc_plan_exact_delta(plan, node, out->delta, out->exact, cancel, err);
-    return status == SC_OK ? worker_why(plan, node, -1, cancel, out, err) : status;
+    return status == SC_OK ? make_why(plan, node, -1, cancel, out, err) : status;
 }
 
-const struct worker_engine worker_planner = {start, stop, make_plan, make_delta};
+const struct worker_engine worker_planner = {start, stop, make_plan, make_delta, make_why};

@@ -7,7 +7,7 @@
 
 #include "worker/worker.h"
 
-/* All four are called on the worker's thread. */
+/* All are called on the worker's thread. */
 struct worker_engine {
     void *(*start)(const struct sc_loader *loader); /* NULL: out of memory */
     void (*stop)(void *engine);
@@ -16,11 +16,11 @@ struct worker_engine {
     /* Fills count, delta, exact and why of *out; the worker frees them, also after a failure. */
     enum sc_status (*delta)(const struct sc_plan *plan, int node, struct sc_cancel *cancel, struct sc_result *out,
                             struct sc_error *err);
+    /* Fills why of *out, against the best alternative when `choice` is -1. */
+    enum sc_status (*why)(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+                          struct sc_result *out, struct sc_error *err);
 };
 extern const struct worker_engine worker_planner;
-/* sc_plan_why of the node's op into why of *out. */
-enum sc_status worker_why(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
-                          struct sc_result *out, struct sc_error *err);
 
 struct sc_worker *worker_new_with(const struct worker_engine *engine, const struct sc_loader *loader,
                                   struct sc_error *err);

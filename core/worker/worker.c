@@ -81,7 +81,7 @@ static void run(struct sc_worker *worker, void *engine, const struct job *job, s
     } else {
         status = job->kind == JOB_DELTA
                      ? worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error)
-                     : worker_why(job->plan, job->node, job->choice, &worker->cancel, out, &error);
+                     : worker->engine->why(job->plan, job->node, job->choice, &worker->cancel, out, &error);
         if (status == SC_OK)
             out->plan = sc_plan_share(job->plan);
     }

@@ -22,7 +22,8 @@ enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settin
  * is being made; dropped when a plan is submitted. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
-/* Ask why the node's op does not run as `choice`: sc_plan_why against it. As sc_worker_submit_delta. */
+/* Ask why the node's op does not run as `choice`: sc_plan_why against it. Like sc_worker_submit_delta; of the two, too, only
+ * what was asked last is answered. */
 enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
                                     struct sc_error *err);
 /* What runs, or was submitted and is about to: its best plan so far is its result, or an error SC_CANCELLED. */
@@ -37,7 +38,8 @@ struct sc_result {
     enum sc_result_kind kind;
     uint64_t revision;
     struct sc_plan *plan;  /* PLAN: a reference that is the caller's; DELTA, WHY: the plan it belongs to, likewise */
-    int node, choice;      /* DELTA, WHY; choice of WHY, else -1 */
+    int node;              /* DELTA, WHY */
+    int choice;            /* WHY */
     int count;             /* DELTA */
     char *why;             /* DELTA: sc_plan_why of the node's op against its best alternative; WHY: against choice */
     double *delta;         /* DELTA: the caller frees with sc_free */

@@ -120,7 +120,20 @@ static enum sc_status fake_delta(const struct sc_plan *plan, int node, struct sc
     return node < 0 ? sc_fail(err, SC_USAGE, "no such node") : SC_OK;
 }
 
-static const struct worker_engine fake = {fake_start, fake_stop, fake_plan, fake_delta};
+static enum sc_status fake_why(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+                               struct sc_result *out, struct sc_error *err)
+{
+    (void)cancel;
+    begin();
+    engine.running--;
+    out->why = sc_alloc(64);
+    if (!out->why)
+        return sc_fail(err, SC_NO_MEMORY, "no memory");
+    snprintf(out->why, 64, "plan %d, node %d, not %d", (int)plan->revision, node, choice);
+    return SC_OK;
+}
+
+static const struct worker_engine fake = {fake_start, fake_stop, fake_plan, fake_delta, fake_why};
 
 static struct sc_worker *new_worker(void)
 {
@@ -372,11 +385,19 @@ static void deltas_follow_plans(void **state)
     assert_int_equal(result.kind, SC_RESULT_ERROR);
     assert_int_equal(result.revision, 3);
     free_result(&result);
+    assert_int_equal(sc_worker_submit_why(worker, plan, 6, 2, NULL), SC_OK);
+    result = wait_result(worker);
+    assert_int_equal(result.kind, SC_RESULT_WHY);
+    assert_ptr_equal(result.plan, plan);
+    assert_true(result.revision == 3 && result.node == 6 && result.choice == 2 && !result.delta);
+    assert_string_equal(result.why, "plan 3, node 6, not 2");
+    free_result(&result);
     /* While a plan is being made there is none. */
     submit(worker, 4, 1000000, KEEPS_BEST);
     assert_int_equal(sc_worker_submit_delta(worker, plan, 1, &err), SC_CANCELLED);
     wait_running(worker);
     assert_int_equal(sc_worker_submit_delta(worker, plan, 1, &err), SC_CANCELLED);
+    assert_int_equal(sc_worker_submit_why(worker, plan, 1, 0, &err), SC_CANCELLED);
     assert_true(strlen(err.message) > 0);
     sc_worker_cancel(worker);
     result = wait_result(worker);
@@ -398,7 +419,7 @@ static struct sc_plan *slow_plan(struct sc_worker *worker, uint64_t revision, in
     return result.plan;
 }
 
-static void the_newest_delta_wins(void **state)
+static void the_newest_question_wins(void **state)
 {
     (void)state;
     struct sc_worker *worker = new_worker();
@@ -413,6 +434,12 @@ static void the_newest_delta_wins(void **state)
     assert_int_equal(result.node, 20);
     free_result(&result);
     assert_true(sc_worker_idle(worker));
+    assert_int_equal(sc_worker_submit_delta(worker, slow, 1, NULL), SC_OK);
+    wait_running(worker);
+    assert_int_equal(sc_worker_submit_why(worker, slow, 1, 0, NULL), SC_OK);
+    result = wait_result(worker);
+    assert_int_equal(result.kind, SC_RESULT_WHY);
+    free_result(&result);
     /* A plan goes before: the delta leaves no result. */
     assert_int_equal(sc_worker_submit_delta(worker, slow, 1, NULL), SC_OK);
     wait_running(worker);
@@ -500,6 +527,8 @@ static void stress(void **state)
                 break;
             case 2:
                 sc_worker_submit_delta(worker, plan, (int)sc_random_below(&random, 4), NULL);
+                if (sc_random_below(&random, 4) == 0)
+                    sc_worker_submit_why(worker, plan, 1, 0, NULL);
                 break;
             case 3:
                 if (sc_random_below(&random, 3) == 0)
@@ -590,7 +619,7 @@ static void *no_engine(const struct sc_loader *loader)
 static void lack_of_an_engine_is_told(void **state)
 {
     (void)state;
-    static const struct worker_engine none = {no_engine, fake_stop, fake_plan, fake_delta};
+    static const struct worker_engine none = {no_engine, fake_stop, fake_plan, fake_delta, fake_why};
     memset(&engine, 0, sizeof engine);
     struct sc_worker *worker = worker_new_with(&none, NULL, NULL);
     assert_non_null(worker);
@@ -632,7 +661,7 @@ int main(void)
         cmocka_unit_test(time_limits_hold),
         cmocka_unit_test(progress_is_of_the_job),
         cmocka_unit_test(deltas_follow_plans),
-        cmocka_unit_test(the_newest_delta_wins),
+        cmocka_unit_test(the_newest_question_wins),
         cmocka_unit_test(deltas_do_not_hide_plans),
         cmocka_unit_test(freeing_is_quick),
         cmocka_unit_test(stress),
