@@ -51,6 +51,8 @@ static uint32_t to_ascii(uint32_t code)
     for (size_t i = 0; i < SC_LEN(table); i++)
         if (table[i].code == code)
             return (uint32_t)table[i].ascii;
+    if (code > 0x2588 && code <= 0x258f) /* parts of a bar */
+        return code <= 0x258c ? '#' : ' ';
     return '?';
 }
 
@@ -118,6 +120,55 @@ int tui_right(struct tui_grid *grid, struct tui_rect rect, int x, int y, int wid
         part.width = x + width;
     tui_text(grid, part, at < x ? x : at, y, role, text);
     return x + width;
+}
+
+/* Bytes of the next row: as much as `room` columns hold, up to the last space if there is one behind the indent. */
+static size_t row_bytes(const char *text, const char *end, int room)
+{
+    const char *at = text, *space = NULL;
+    bool word = false;
+    for (int width = 0; at < end;) {
+        const char *next = at;
+        int columns = tui_code_width(tui_utf8_next(&next));
+        width += columns < 0 ? 1 : columns;
+        if (width > room)
+            return (size_t)((space ? space : at > text ? at : next) - text);
+        if (*at == ' ' && word)
+            space = at;
+        word |= *at != ' ';
+        at = next;
+    }
+    return (size_t)(end - text);
+}
+
+int tui_paragraph(struct tui_grid *grid, struct tui_rect rect, int skip, enum tui_role role, const char *text,
+                  size_t length)
+{
+    const char *end = text + length;
+    int rows = 0, indent = (int)strspn(text, " ");
+    indent = indent + 2 < rect.width / 2 ? indent + 2 : 0;
+    do {
+        int x = rows ? indent : 0, room = rect.width - x > 1 ? rect.width - x : 1;
+        size_t take = row_bytes(text, end, room);
+        if (grid && rows >= skip)
+            tui_textf(grid, rect, x, rows - skip, role, "%.*s", (int)take, text);
+        text += take;
+        while (text < end && *text == ' ')
+            text++;
+        rows++;
+    } while (text < end);
+    return rows;
+}
+
+void tui_bar(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double fraction,
+             enum tui_role role)
+{
+    double filled = fraction > 1 ? 1 : fraction > 0 ? fraction : 0;
+    int eighths = (int)(filled * width * 8 + 0.5);
+    if (!eighths && fraction > 0) /* something is not nothing */
+        eighths = 1;
+    for (int i = 0; i < width && eighths > 0; i++, eighths -= 8)
+        tui_put(grid, rect, x + i, y, eighths >= 8 ? 0x2588 : 0x2590u - (uint32_t)eighths, role);
 }
 
 void tui_fill(struct tui_grid *grid, struct tui_rect rect, int y, uint32_t code, enum tui_role role)

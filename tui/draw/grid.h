@@ -49,6 +49,13 @@ int tui_textf(struct tui_grid *grid, struct tui_rect rect, int x, int y, enum tu
 /* Right-aligned in `width` columns from x; returns x + width. */
 int tui_right(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, enum tui_role role,
               const char *text);
+/* Text wrapped at spaces from the top of rect on; lines after the first hang by its indent and two more. Returns the
+ * rows it takes, also of those that `skip` leaves out above and that do not fit below; grid NULL only counts. */
+int tui_paragraph(struct tui_grid *grid, struct tui_rect rect, int skip, enum tui_role role, const char *text,
+                  size_t length);
+/* A bar of `width` columns from x, filled by `fraction` (0 … 1) to an eighth of a column. */
+void tui_bar(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double fraction,
+             enum tui_role role);
 void tui_fill(struct tui_grid *grid, struct tui_rect rect, int y, uint32_t code, enum tui_role role); /* a row */
 /* Give every cell of a row this role but keep characters; the cursor bar. */
 void tui_tint(struct tui_grid *grid, struct tui_rect rect, int y, enum tui_role role);

@@ -222,20 +222,19 @@ static void say_plan(struct tui_app *app, const struct sc_plan *old, const struc
     }
 }
 
-static void take_delta(struct tui_app *app, struct sc_result *result)
+/* An answer about the op whose candidates are shown, or about one that was left meanwhile. */
+static void take_answer(struct tui_app *app, struct sc_result *result)
 {
-    if (result->plan == app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
-        app->plan->costs->op_node[app->candidate_op] == result->node && result->count == app->candidate_count) {
-        int choice = -1;
-        if (app->candidate_list.cursor < app->candidate_count)
-            choice = app->candidates[app->candidate_list.cursor].choice;
-        sc_plan_candidates_refine(app->candidates, app->candidate_count, result->delta, result->exact);
-        for (int i = 0; i < app->candidate_count; i++)
-            if (app->candidates[i].choice == choice)
-                app->candidate_list.cursor = i;
-        app->candidates_refined = true;
-        sc_free(app->why);
-        app->why = result->why;
+    bool ours = result->plan == app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
+                app->plan->costs->op_node[app->candidate_op] == result->node;
+    char **text = result->kind == SC_RESULT_WHY ? &app->what_if : &app->why;
+    if (ours && result->kind == SC_RESULT_DELTA && result->count == app->candidate_count)
+        tui_candidates_refine(app, result);
+    else if (result->kind == SC_RESULT_DELTA || result->choice != app->what_if_asked)
+        ours = false;
+    if (ours) {
+        sc_free(*text);
+        *text = result->why;
         result->why = NULL;
     }
     sc_plan_free(result->plan);
@@ -253,8 +252,8 @@ void tui_app_results(struct tui_app *app)
         sc_plan_free(old);
     } else if (result.kind == SC_RESULT_PLAN) {
         sc_plan_free(result.plan);
-    } else if (result.kind == SC_RESULT_DELTA) {
-        take_delta(app, &result);
+    } else if (result.kind == SC_RESULT_DELTA || result.kind == SC_RESULT_WHY) {
+        take_answer(app, &result);
     } else if (result.kind == SC_RESULT_ERROR && result.revision == app->wanted) {
         app->solving = false;
         sc_error_format(&result.error, text, sizeof text);
@@ -342,7 +341,7 @@ enum sc_status tui_app_new(const struct tui_start *start, struct tui_app **out, 
     if (!app)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the explorer");
     app->grid.ascii = start->ascii;
-    app->candidate_op = -1;
+    app->candidate_op = app->what_if_asked = -1;
     app->loader = sc_import_loader();
     app->planner = sc_planner_new(&app->loader);
     enum sc_status status = app->planner ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for the explorer");

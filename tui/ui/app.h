@@ -11,7 +11,7 @@
 
 /* ---- views ---- */
 
-enum tui_view_id { TUI_VIEW_GRAPH, TUI_VIEW_HELP, TUI_VIEW_LOG, TUI_VIEW_PICKER, TUI_VIEW_COUNT };
+enum tui_view_id { TUI_VIEW_GRAPH, TUI_VIEW_WHY, TUI_VIEW_HELP, TUI_VIEW_LOG, TUI_VIEW_PICKER, TUI_VIEW_COUNT };
 enum tui_pane { TUI_PANE_GRAPH, TUI_PANE_CANDIDATES };
 
 /* A list with a cursor that is kept in sight. */
@@ -86,9 +86,11 @@ struct tui_app {
     int candidate_count, candidate_op;
     const struct sc_plan *candidate_plan; /* that they are of; borrowed, compared only */
     bool candidates_refined, delta_asked;
-    char *why;
+    char *why;             /* against the best alternative; NULL: not known yet */
+    char *what_if;         /* against the one under the cursor, that is what_if_asked; NULL: not known yet */
+    int what_if_asked;     /* a choice; -1: none */
 
-    struct tui_list help_list, log_list, picker_list;
+    struct tui_list why_list, help_list, log_list, picker_list;
     void *picker; /* struct sc_import_samples, of the picker view */
     SC_VEC(char *) log;
     char message[512];
@@ -159,9 +161,15 @@ struct tui_view_ops {
     void (*enter)(struct tui_app *app);            /* Enter */
     bool (*row_text)(struct tui_app *app, int row, struct sc_str *out); /* for search; false past the end */
 };
-extern const struct tui_view_ops tui_graph_view, tui_help_view, tui_log_view, tui_picker_view;
+extern const struct tui_view_ops tui_graph_view, tui_why_view, tui_help_view, tui_log_view, tui_picker_view;
 const struct tui_view_ops *tui_view(const struct tui_app *app);
 const struct tui_view_ops *tui_view_at(int index);
+/* Parts of the graph view: candidates of an op, below them why; what a folded block costs. */
+void tui_candidates_refine(struct tui_app *app, const struct sc_result *result);
+const char *tui_why_text(const struct tui_app *app, bool *about_other); /* NULL: not known yet */
+int tui_render_why(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* rows; grid NULL: only counts */
+void tui_render_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect,
+                     const struct tui_row *row);
 void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused);
 /* Header, body, message and bottom bar. */
 void tui_render(struct tui_app *app, struct tui_grid *grid);

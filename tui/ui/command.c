@@ -329,6 +329,13 @@ static void run_help(struct tui_app *app, const char *arguments)
     app->view = app->view == TUI_VIEW_HELP ? (app->session ? TUI_VIEW_GRAPH : TUI_VIEW_PICKER) : TUI_VIEW_HELP;
 }
 
+static void run_why(struct tui_app *app, const char *arguments)
+{
+    (void)arguments;
+    app->why_list = (struct tui_list){0};
+    app->view = app->view == TUI_VIEW_WHY ? TUI_VIEW_GRAPH : TUI_VIEW_WHY;
+}
+
 static void run_log(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
@@ -432,8 +439,10 @@ static void run_copy(struct tui_app *app, const char *arguments)
 {
     struct sc_str text = {0};
     (void)arguments;
-    if (app->pane == TUI_PANE_CANDIDATES && app->why)
-        sc_str_add(&text, app->why);
+    bool about_other;
+    const char *why = tui_why_text(app, &about_other);
+    if (app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_CANDIDATES && why)
+        sc_str_add(&text, why);
     else
         tui_view(app)->row_text(app, current_list(app)->cursor, &text);
     tui_term_copy(app->term, sc_str_text(&text));
@@ -515,12 +524,14 @@ static const struct tui_command commands[] = {
     {"solve", "r", "", "", "solve again", run_solve, false, NULL},
     {"cancel", "Ctrl-C", "", "", "stop solving; the best plan so far is kept", run_cancel, false, NULL},
     {"command", ":", "", "", "a command by name; Tab completes", run_command, false, "Command"},
+    {"why", "w", "", "", "why it is sharded that way, or what the strategy under the cursor would change", run_why, false,
+     "Why"},
     {"log", "L", "", "", "what was said", run_log, false, NULL},
     {"models", "M", "", "", "choose another sample", run_models, false, NULL},
     {"open", "", "", "FILE", "open a model file, or a sample by name", run_open, false, NULL},
     {"save", "Ctrl-S", "", "[FILE]", "save the session", run_save, false, NULL},
     {"save-quit", "", "", "[FILE]", "save the session and leave", run_save_quit, false, NULL},
-    {"write-plan", "w", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},
+    {"write-plan", "", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},
     {"copy", "y", "", "", "copy the line, or why, to the clipboard", run_copy, false, NULL},
     {"theme", "", "", "NAME", "colours: dark, light, contrast, mono", run_theme, false, NULL},
     {"mouse", "m", "", "", "use the mouse, or leave it to the terminal", run_mouse, false, NULL},

@@ -11,6 +11,7 @@
 
 static const struct tui_view_ops *const views[TUI_VIEW_COUNT] = {
     [TUI_VIEW_GRAPH] = &tui_graph_view,
+    [TUI_VIEW_WHY] = &tui_why_view,
     [TUI_VIEW_HELP] = &tui_help_view,
     [TUI_VIEW_LOG] = &tui_log_view,
     [TUI_VIEW_PICKER] = &tui_picker_view,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Candidates of the op under the cursor: every strategy with the Δ of the whole objective, and why.
+ * Candidates of the op under the cursor: every strategy with the Δ of the whole objective were it forced, what the op
+ * itself would cost with it, and why.
  */
 #include <math.h>
 #include <stdio.h>
@@ -8,20 +9,49 @@
 
 #include "ui/app.h"
 
+/* ---- what is known ---- */
+
 void tui_candidates_drop(struct tui_app *app)
 {
     sc_free(app->candidates);
     sc_free(app->why);
+    sc_free(app->what_if);
     app->candidates = NULL;
-    app->why = NULL;
+    app->why = app->what_if = NULL;
     app->candidate_count = 0;
-    app->candidate_op = -1;
+    app->candidate_op = app->what_if_asked = -1;
     app->candidate_plan = NULL;
     app->delta_asked = app->candidates_refined = false;
     app->candidate_list = (struct tui_list){0};
 }
 
-/* Keep candidates in step with the cursor and the plan; asks the worker for what is not exact yet, and for why. */
+static const struct sc_candidate *selected(const struct tui_app *app)
+{
+    return app->candidate_list.cursor < app->candidate_count ? &app->candidates[app->candidate_list.cursor] : NULL;
+}
+
+/* Another strategy than the plan's is under the cursor: what would it change? */
+static const struct sc_candidate *other_selected(const struct tui_app *app)
+{
+    const struct sc_candidate *c = selected(app);
+    return app->pane == TUI_PANE_CANDIDATES && c && !c->chosen ? c : NULL;
+}
+
+/* Exact Δ of all first, then the words for the one under the cursor. */
+static void ask(struct tui_app *app, const struct sc_plan *plan)
+{
+    const struct sc_candidate *other = other_selected(app);
+    int node = plan->costs->op_node[app->candidate_op];
+    if (!app->delta_asked) {
+        app->delta_asked = sc_worker_submit_delta(app->worker, plan, node, NULL) == SC_OK;
+    } else if (other && app->candidates_refined && app->what_if_asked != other->choice &&
+               sc_worker_submit_why(app->worker, plan, node, other->choice, NULL) == SC_OK) {
+        app->what_if_asked = other->choice;
+        sc_free(app->what_if);
+        app->what_if = NULL;
+    }
+}
+
 void tui_candidates_update(struct tui_app *app)
 {
     int op = tui_current_op(app);
@@ -37,160 +67,156 @@ void tui_candidates_update(struct tui_app *app)
             if (app->candidates[i].chosen)
                 app->candidate_list.cursor = i;
     }
-    if (plan && op >= 0 && !app->delta_asked && !app->solving && app->worker)
-        app->delta_asked = sc_worker_submit_delta(app->worker, plan, plan->costs->op_node[op], NULL) == SC_OK;
+    if (plan && op >= 0 && !app->solving && app->worker)
+        ask(app, plan);
+}
+
+void tui_candidates_refine(struct tui_app *app, const struct sc_result *result)
+{
+    const struct sc_candidate *c = selected(app);
+    int choice = c ? c->choice : -1;
+    sc_plan_candidates_refine(app->candidates, app->candidate_count, result->delta, result->exact);
+    for (int i = 0; i < app->candidate_count; i++)
+        if (app->candidates[i].choice == choice)
+            app->candidate_list.cursor = i;
+    app->candidates_refined = true;
+}
+
+const char *tui_why_text(const struct tui_app *app, bool *about_other)
+{
+    *about_other = other_selected(app) != NULL;
+    return *about_other ? app->what_if : app->why;
+}
+
+/* ---- the list ---- */
+
+/* Columns: a mark, the strategy, Δ in seconds and per cent, then as many of the op's own costs as there is room for. */
+struct columns {
+    int name, costs;
+};
+
+enum { MARK = 2, DELTA = 20, COST = 9 };
+
+static struct columns measure(int width)
+{
+    struct columns c = {.name = width - MARK - DELTA, .costs = 0};
+    while (c.costs < 3 && c.name - COST >= 14) {
+        c.costs++;
+        c.name -= COST;
+    }
+    if (c.name > 26)
+        c.name = 26;
+    return c;
+}
+
+/* "+6.72 %", three significant digits. */
+static void format_percent(double fraction, char *out, size_t size)
+{
+    double percent = 100 * fraction, magnitude = fabs(percent);
+    snprintf(out, size, "%+.*f %%", magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2, percent);
 }
 
 static void draw_delta(struct tui_grid *grid, struct tui_rect rect, int x, int y, const struct sc_candidate *c,
                        double objective)
 {
-    char text[32];
+    char text[32], seconds[24];
     if (c->chosen) {
-        tui_right(grid, rect, x, y, 9, TUI_CHOSEN, "now");
-    } else if (!isfinite(c->delta_s)) {
-        tui_right(grid, rect, x, y, 19, TUI_BAD, "impossible");
-    } else {
-        char seconds[24];
-        sc_format_seconds(fabs(c->delta_s), seconds, sizeof seconds);
-        snprintf(text, sizeof text, "%s%s%s", c->exact ? "" : "\xe2\x89\xa5", c->delta_s < 0 ? "-" : "+", seconds);
-        tui_right(grid, rect, x, y, 10, c->exact ? TUI_PLAIN : TUI_DIM, text);
-        snprintf(text, sizeof text, "%+.*f %%", fabs(c->delta_s) < 0.1 * objective ? 2 : 0,
-                 100 * c->delta_s / objective);
-        tui_right(grid, rect, x + 10, y, 9, c->delta_s < 0 ? TUI_GOOD : TUI_DIM, text);
+        tui_right(grid, rect, x, y, 10, TUI_CHOSEN, "now");
+        return;
     }
+    if (!isfinite(c->delta_s)) {
+        tui_right(grid, rect, x, y, DELTA - 1, TUI_BAD, "impossible");
+        return;
+    }
+    sc_format_seconds(fabs(c->delta_s), seconds, sizeof seconds);
+    snprintf(text, sizeof text, "%s%s%s", c->exact ? "" : "\xe2\x89\xa5", c->delta_s < 0 ? "-" : "+", seconds);
+    tui_right(grid, rect, x, y, 10, !c->exact ? TUI_DIM : c->delta_s < 0 ? TUI_GOOD : TUI_PLAIN, text);
+    format_percent(c->delta_s / objective, text, sizeof text);
+    tui_right(grid, rect, x + 10, y, DELTA - 11, c->delta_s < 0 && c->exact ? TUI_GOOD : TUI_DIM, text);
 }
 
 static void draw_candidate(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int y,
                            const struct sc_candidate *c)
 {
-    char text[32];
-    int name = rect.width >= 76 ? 24 : rect.width >= 60 ? 20 : 15, x = name + 2;
-    struct tui_rect part = rect;
-    if (part.width > name + 2)
-        part.width = name + 2;
+    const struct columns columns = measure(rect.width);
+    const struct {
+        double value;
+        void (*format)(double value, char *out, size_t size);
+        enum tui_role role;
+    } costs[] = {{c->compute_s, sc_format_seconds, TUI_COMPUTE},
+                 {c->collective_s, sc_format_seconds, TUI_COMM},
+                 {c->memory_bytes, sc_format_bytes, TUI_MEMORY}};
     enum tui_role role = c->pinned ? TUI_PINNED : c->chosen ? TUI_CHOSEN : TUI_PLAIN;
+    struct tui_rect part = rect;
+    int x = MARK + columns.name;
+    part.width = x < rect.width ? x : rect.width;
     tui_put(grid, rect, 0, y, c->pinned ? 'p' : c->chosen ? 0x2605 : ' ', role);
-    tui_text(grid, part, 2, y, role, c->strategy);
+    tui_text(grid, part, MARK, y, role, c->strategy);
     if (app->plan->delta || c->chosen || app->candidates_refined)
         draw_delta(grid, rect, x, y, c, app->plan->objective_s);
-    x += 19;
-    const double values[] = {c->compute_s, c->collective_s};
-    for (size_t i = 0; i < SC_LEN(values); i++, x += 9)
-        if (x + 9 <= rect.width) {
-            sc_format_seconds(values[i], text, sizeof text);
-            tui_right(grid, rect, x, y, 9, values[i] > 0 ? (i ? TUI_COMM : TUI_COMPUTE) : TUI_DIM,
-                      values[i] > 0 ? text : "\xc2\xb7");
-        }
-    if (x + 9 <= rect.width) {
-        sc_format_bytes(c->memory_bytes, text, sizeof text);
-        tui_right(grid, rect, x, y, 9, c->memory_bytes > 0 ? TUI_MEMORY : TUI_DIM,
-                  c->memory_bytes > 0 ? text : "\xc2\xb7");
+    x += DELTA;
+    for (int i = 0; i < columns.costs; i++, x += COST) {
+        char text[32] = "\xc2\xb7";
+        if (costs[i].value > 0)
+            costs[i].format(costs[i].value, text, sizeof text);
+        tui_right(grid, rect, x, y, COST, costs[i].value > 0 ? costs[i].role : TUI_DIM, text);
     }
 }
 
-static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int op)
+static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row)
 {
-    const struct sc_op *o = &app->graph->ops[op];
-    int name = rect.width >= 76 ? 24 : rect.width >= 60 ? 20 : 15, x = name + 2;
-    int end = tui_text(grid, rect, 0, 0, TUI_TITLE, o->name);
-    end = tui_text(grid, rect, end + 2, 0, TUI_PLAIN, o->kind->name);
-    tui_text(grid, rect, end + 2, 0, TUI_DIM, o->rule->text);
-    tui_text(grid, rect, 2, 1, TUI_DIM, "strategy");
-    tui_right(grid, rect, x, 1, 19, TUI_DIM, "\xce\x94 iteration");
     static const char *const heads[] = {"compute", "comm", "memory"};
-    for (size_t i = 0; i < SC_LEN(heads); i++)
-        if (x + 19 + 9 * ((int)i + 1) <= rect.width)
-            tui_right(grid, rect, x + 19 + 9 * (int)i, 1, 9, TUI_DIM, heads[i]);
+    const struct columns columns = measure(rect.width);
+    const struct sc_op *o = &app->graph->ops[row->op];
+    char copies[48] = "";
+    struct tui_rect part = rect;
+    if (row->copies > 1)
+        snprintf(copies, sizeof copies, "\xce\x94 of one copy, p pins all %d", row->copies);
+    tui_right(grid, rect, 0, 0, rect.width - 1, TUI_DIM, copies);
+    part.width -= tui_text_width(copies) + 2;
+    int end = tui_text(grid, part, 0, 0, TUI_TITLE, o->name);
+    end = tui_text(grid, part, end + 2, 0, TUI_PLAIN, o->kind->name);
+    tui_text(grid, part, end + 2, 0, TUI_DIM, o->rule->text);
+    tui_text(grid, rect, MARK, 1, TUI_DIM, "strategy");
+    tui_right(grid, rect, MARK + columns.name, 1, DELTA - 1, TUI_DIM, "\xce\x94 iteration");
+    for (int i = 0; i < columns.costs; i++)
+        tui_right(grid, rect, MARK + columns.name + DELTA + COST * i, 1, COST, TUI_DIM, heads[i]);
 }
 
-/* Lines of `text` from the top of rect, wrapped at spaces. */
-static void draw_text(struct tui_grid *grid, struct tui_rect rect, const char *text)
+static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused)
 {
-    int y = 0;
-    while (*text && y < rect.height) {
-        size_t length = strcspn(text, "\n"), take = length;
-        int indent = (int)strspn(text, " ");
-        bool first = true;
-        const char *rest = text;
-        while (length > 0 && y < rect.height) {
-            int room = rect.width - (first ? 0 : indent + 2);
-            take = length;
-            if ((int)take > room && room > 4) {
-                take = (size_t)room;
-                while (take > 0 && rest[take] != ' ')
-                    take--;
-                if (take == 0 || take <= strspn(rest, " "))
-                    take = (size_t)room;
-            }
-            tui_textf(grid, rect, first ? 0 : indent + 2, y++, TUI_PLAIN, "%.*s", (int)take, rest);
-            rest += take;
-            length -= take;
-            while (length > 0 && *rest == ' ') {
-                rest++;
-                length--;
-            }
-            first = false;
-        }
-        if (first)
-            y++;
-        text = strchr(text, '\n') ? strchr(text, '\n') + 1 : text + strlen(text);
+    struct tui_list *list = &app->candidate_list;
+    tui_list_place(app, list, rect, TUI_PANE_CANDIDATES);
+    for (int y = 0; y < rect.height && list->top + y < app->candidate_count; y++) {
+        draw_candidate(app, grid, rect, y, &app->candidates[list->top + y]);
+        if (list->top + y == list->cursor && focused)
+            tui_tint(grid, rect, y, TUI_CURSOR);
     }
 }
 
-static void draw_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row)
-{
-    char name[256], text[32];
-    struct sc_op_cost cost;
-    tui_row_name(app, row, name, sizeof name);
-    tui_row_cost(app, row, &cost);
-    tui_text(grid, rect, 0, 0, TUI_TITLE, name);
-    tui_textf(grid, rect, 2, 1, TUI_PLAIN, "%d ops each; Enter %s the block%s", row->length,
-              row->open ? "closes" : "opens", row->copies > 1 ? ", + unrolls its copies" : "");
-    const struct {
-        const char *what;
-        double seconds;
-    } lines[] = {{"compute", cost.compute_s}, {"collectives", cost.collective_s}, {"resharding", cost.resharding_s}};
-    for (size_t i = 0; i < SC_LEN(lines); i++) {
-        sc_format_seconds(lines[i].seconds, text, sizeof text);
-        tui_text(grid, rect, 2, 3 + (int)i, TUI_DIM, lines[i].what);
-        tui_right(grid, rect, 14, 3 + (int)i, 12, TUI_PLAIN, text);
-        if (app->plan && app->plan->objective_s > 0 && app->plan->choice)
-            tui_textf(grid, rect, 28, 3 + (int)i, TUI_DIM, "%4.1f %%", 100 * lines[i].seconds / app->plan->objective_s);
-    }
-}
-
+/* The list has the room it needs, but leaves half of it to the reasons when they need that. */
 void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
-    int op = tui_current_op(app);
-    if (op < 0)
+    struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2}, reasons = body;
+    if (tui_current_op(app) < 0)
         return;
     if (row->fold) {
-        draw_fold(app, grid, rect, row);
+        tui_render_fold(app, grid, rect, row);
         return;
     }
-    draw_head(app, grid, rect, op);
+    draw_head(app, grid, rect, row);
     if (!app->candidate_count) {
-        tui_text(grid, rect, 2, 2, TUI_DIM, app->solving ? "solving" : app->plan ? "no plan to compare with" : "");
+        tui_text(grid, rect, 2, 2, TUI_DIM, app->solving ? "solving\xe2\x80\xa6" : app->plan ? "no plan to compare with" : "");
         return;
     }
-    int why = app->why && rect.height >= 14 ? (rect.height > 30 ? 20 : rect.height / 2) : 0;
-    struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2 - why};
-    tui_list_place(app, &app->candidate_list, body, TUI_PANE_CANDIDATES);
-    for (int y = 0; y < body.height && app->candidate_list.top + y < app->candidate_count; y++) {
-        draw_candidate(app, grid, body, y, &app->candidates[app->candidate_list.top + y]);
-        if (app->candidate_list.top + y == app->candidate_list.cursor && focused)
-            tui_tint(grid, body, y, TUI_CURSOR);
+    if (body.height >= 8) {
+        int wanted = tui_render_why(app, NULL, body) + 1, most = body.height - (body.height / 2 < 4 ? 4 : body.height / 2);
+        int rest = body.height - app->candidate_count;
+        reasons.height = rest > most ? rest : most < wanted ? most : wanted;
+        body.height -= reasons.height;
+        reasons.y += body.height;
+        tui_render_why(app, grid, reasons);
     }
-    if (why) {
-        struct tui_rect text = {rect.x, rect.y + rect.height - why, rect.width, why};
-        int used = 2 + app->candidate_count; /* right below the list when it is short */
-        if (used + 1 < rect.height - why) {
-            text.y = rect.y + used + 1;
-            text.height = rect.height - used - 1;
-        }
-        tui_fill(grid, text, 0, 0x2500, TUI_BORDER);
-        tui_text(grid, text, 1, 0, TUI_TITLE, " why ");
-        draw_text(grid, (struct tui_rect){text.x, text.y + 1, text.width, text.height - 1}, app->why);
-    }
+    draw_list(app, grid, body, focused);
 }

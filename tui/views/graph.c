@@ -192,9 +192,11 @@ static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rec
 static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
     struct tui_rect left = rect, right = rect;
-    if (rect.width >= 118) { /* side by side */
+    if (rect.width >= 118) { /* side by side; a graph wider than it needs would only pull its columns apart */
+        int most = 2 * app->gutter.lanes + 90;
         right.width = rect.width / 5 * 2 > 64 ? rect.width / 5 * 2 : 56;
-        left.width = rect.width - right.width - 1;
+        left.width = rect.width - right.width - 1 < most ? rect.width - right.width - 1 : most;
+        right.width = rect.width - left.width - 1;
         right.x = rect.x + left.width + 1;
         for (int y = 0; y < rect.height; y++)
             tui_put(grid, rect, left.width, y, 0x2502, TUI_BORDER);
@@ -204,7 +206,7 @@ static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect r
     }
     int below = rect.height >= 16 ? rect.height * 2 / 5 : rect.height >= 8 ? 4 : 0;
     if (app->pane == TUI_PANE_CANDIDATES && rect.height >= 6) /* the pane in use has the room */
-        below = rect.height * 3 / 5;
+        below = rect.height * 2 / 3;
     if (below && rect.height - below > app->rows.count + 1) /* what the graph leaves */
         below = rect.height - app->rows.count - 1;
     left.height = rect.height - below;
