@@ -177,7 +177,7 @@ static enum sc_status slide_window(const struct sc_making *m, const char *name, 
 static enum sc_status slide_windows(const struct sc_making *m, int64_t height, int64_t width, int64_t stride_absent,
                                     struct window *h, struct window *w, int64_t *stride)
 {
-    int64_t padding;
+    int64_t padding = 0;
     enum sc_status status = sc_make_int(m, "stride", stride_absent, 1, 1000, stride);
     if (status == SC_OK)
         status = sc_make_int(m, "padding", -1, 0, 1000, &padding);
@@ -205,8 +205,8 @@ static void add_clauses(struct sc_str *text, const char *const *clauses, size_t 
 
 enum sc_status sc_make_conv2d(struct sc_making *m)
 {
-    struct window h, w;
-    int64_t stride;
+    struct window h = {0}, w = {0};
+    int64_t stride = 0;
     enum sc_status status = sc_make_rank(m, 0, 4);
     if (status == SC_OK)
         status = sc_make_rank(m, 1, 4);
@@ -227,8 +227,8 @@ enum sc_status sc_make_conv2d(struct sc_making *m)
 
 enum sc_status sc_make_pool(struct sc_making *m)
 {
-    struct window h, w;
-    int64_t window, stride;
+    struct window h = {0}, w = {0};
+    int64_t window = 0, stride = 0;
     enum sc_status status = sc_make_rank(m, 0, 4);
     if (status == SC_OK)
         status = sc_make_int(m, "window", SC_REQUIRED, 1, 1000, &window);
@@ -244,7 +244,7 @@ enum sc_status sc_make_pool(struct sc_making *m)
 
 enum sc_status sc_make_upsample(struct sc_making *m)
 {
-    int64_t scale;
+    int64_t scale = 0;
     enum sc_status status = sc_make_rank(m, 0, 4);
     if (status == SC_OK)
         status = sc_make_int(m, "scale", 2, 1, 1000, &scale);
@@ -301,7 +301,7 @@ enum sc_status sc_make_attention(struct sc_making *m)
         return sc_fail(m->err, SC_INPUT, "operand 1 of attention has %d dimensions; it has to have 3 or 4", rank);
     if (b->operand_count == 4)
         return sc_fail(m->err, SC_INPUT, "attention has 4 operands; it takes 3, or 5 with caches of keys and values");
-    int64_t heads, kv_heads, d, e;
+    int64_t heads = 1, kv_heads = 1, d = 0, e = 0;
     enum sc_status status = SC_OK;
     for (int k = 1; k < b->operand_count && status == SC_OK; k++)
         status = sc_make_rank(m, k, rank);
@@ -338,7 +338,7 @@ enum sc_status sc_make_attention(struct sc_making *m)
 enum sc_status sc_make_mla(struct sc_making *m)
 {
     struct sc_binding *b = m->binding;
-    int64_t heads, latent, e;
+    int64_t heads = 1, latent = 0, e = 0;
     enum sc_status status = SC_OK;
     for (int k = 0; k < b->operand_count && status == SC_OK; k++)
         status = sc_make_rank(m, k, 3);
@@ -365,7 +365,7 @@ enum sc_status sc_make_mla(struct sc_making *m)
 
 enum sc_status sc_make_rotary(struct sc_making *m)
 {
-    int64_t heads;
+    int64_t heads = 0;
     const struct sc_shape *shape = &m->binding->operands[0];
     bool folded = shape->rank < 4;
     if (shape->rank < 1)
@@ -386,7 +386,7 @@ enum sc_status sc_make_rotary(struct sc_making *m)
 
 enum sc_status sc_make_group_norm(struct sc_making *m)
 {
-    int64_t groups;
+    int64_t groups = 0;
     enum sc_status status = sc_make_rank(m, 0, 4);
     if (status == SC_OK)
         status = sc_make_int(m, "groups", SC_REQUIRED, 1, INT32_MAX, &groups);
@@ -399,7 +399,7 @@ enum sc_status sc_make_group_norm(struct sc_making *m)
 
 enum sc_status sc_make_top_k(struct sc_making *m)
 {
-    int64_t k;
+    int64_t k = 0;
     const struct sc_shape *shape = &m->binding->operands[0];
     if (shape->rank < 1)
         return sc_make_rank(m, 0, 1);

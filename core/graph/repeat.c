@@ -21,7 +21,6 @@ struct units {
     const int *first; /* first op of each unit; first[count] is the end */
     uint64_t *prefix, *power;
     const int *next; /* next unit with the same hash, or `count` */
-    int64_t *budget; /* ops still to be compared: a hostile graph must not take minutes to fold */
 };
 
 static const uint64_t base_multiplier = 0x9e3779b97f4a7c15u;
@@ -105,12 +104,12 @@ static bool copies_equal(const struct sc_graph *g, int first, int length, int c,
 }
 
 /* Copies from unit i on with a period of p units: by hash, and then by edges. */
-static int count_copies(const struct sc_graph *g, struct units *u, int i, int p)
+static int count_copies(const struct sc_graph *g, const struct units *u, int i, int p, int64_t *budget)
 {
     int first = u->first[i], length = u->first[i + p] - first, copies = 1;
-    while (*u->budget > 0 && i + (copies + 1) * p <= u->count &&
+    while (*budget > 0 && i + (copies + 1) * p <= u->count &&
            run_hash(u, i, i + p) == run_hash(u, i + copies * p, i + (copies + 1) * p) &&
-           copies_equal(g, first, length, copies, u->budget))
+           copies_equal(g, first, length, copies, budget))
         copies++;
     return copies;
 }
@@ -137,19 +136,21 @@ static bool add_repeat(struct sc_arena *arena, const struct sc_graph *g, repeat_
     return repeat.name && sc_vec_push(list, repeat);
 }
 
-/* Units [0, count): widest run at each place, left to right. Units of runs are marked in `covered` (or NULL). */
-static bool search(struct sc_arena *arena, const struct sc_graph *g, struct units *u, repeat_list *list, bool *covered)
+/* Units [0, count): widest run at each place, left to right. Units of runs are marked in `covered` (or NULL);
+ * `budget` is what may still be compared, ops and candidates: a hostile graph must not take minutes to fold. */
+static bool search(struct sc_arena *arena, const struct sc_graph *g, const struct units *u, repeat_list *list,
+                   bool *covered, int64_t *budget)
 {
-    for (int i = 0; i<u->count && * u->budget> 0;) {
+    for (int i = 0; i<u->count && * budget> 0;) {
         int best_period = 0, best_copies = 1, tries = 0;
         for (int j = u->next[i]; j < u->count && j - i <= MAX_PERIOD_UNITS && tries < MAX_CANDIDATES;
              j = u->next[j], tries++) {
             int p = j - i;
-            --*u->budget;
+            --*budget;
             if (i + 2 * p > u->count || u->first[j] - u->first[i] < MIN_LENGTH ||
                 run_hash(u, i, j) != run_hash(u, j, j + p))
                 continue;
-            int copies = count_copies(g, u, i, p);
+            int copies = count_copies(g, u, i, p, budget);
             if (copies > 1 && (int64_t)copies * p > (int64_t)best_copies * best_period) {
                 best_copies = copies;
                 best_period = p;
@@ -175,11 +176,11 @@ static bool search_layer(struct sc_arena *arena, const struct sc_graph *g, const
 {
     struct sc_arena *scratch = sc_arena_new();
     int *first = scratch ? sc_arena_calloc(scratch, (size_t)layer->op_count + 1, sizeof *first) : NULL;
-    struct units u = {.count = layer->op_count, .first = first, .budget = budget};
+    struct units u = {.count = layer->op_count, .first = first};
     bool good = first != NULL;
     for (int i = 0; i <= layer->op_count && good; i++)
         first[i] = layer->first_op + i;
-    good = good && index_units(scratch, g, &u) && search(arena, g, &u, list, NULL);
+    good = good && index_units(scratch, g, &u) && search(arena, g, &u, list, NULL, budget);
     sc_arena_free(scratch);
     return good;
 }
@@ -197,12 +198,12 @@ enum sc_status sc_find_repeats(struct sc_arena *arena, const struct sc_graph *gr
     int64_t budget = MAX_COMPARISONS;
     int *first = scratch ? sc_arena_calloc(scratch, layers + 1, sizeof *first) : NULL;
     bool *covered = scratch ? sc_arena_calloc(scratch, layers + 1, sizeof *covered) : NULL;
-    struct units u = {.count = graph->layer_count, .first = first, .budget = &budget};
+    struct units u = {.count = graph->layer_count, .first = first};
     repeat_list list = {0};
     bool good = first && covered;
     for (size_t l = 0; l <= layers && good; l++)
         first[l] = l < layers ? graph->layers[l].first_op : graph->op_count;
-    good = good && index_units(scratch, graph, &u) && search(arena, graph, &u, &list, covered);
+    good = good && index_units(scratch, graph, &u) && search(arena, graph, &u, &list, covered, &budget);
     for (size_t l = 0; l < layers && good; l++)
         good = covered[l] || search_layer(arena, graph, &graph->layers[l], &list, &budget);
     sc_arena_free(scratch);

@@ -15,8 +15,7 @@ struct parser {
     const char *text, *at;
     const struct sc_variable *variables;
     size_t count;
-    char *why;
-    size_t why_size;
+    char why[256];
     int depth;
 };
 
@@ -27,7 +26,7 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct parser *p, const c
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(p->why, p->why_size, format, args);
+    vsnprintf(p->why, sizeof p->why, format, args);
     va_end(args);
     return false;
 }
@@ -313,9 +312,12 @@ static bool read_choice(struct parser *p, bool live, int64_t *out)
 bool sc_expression_eval(const char *text, const struct sc_variable *variables, size_t count, int64_t *out, char *why,
                         size_t why_size)
 {
-    struct parser p = {text, text, variables, count, why, why_size, 0};
-    if (!read_choice(&p, true, out))
-        return false;
+    struct parser p = {.text = text, .at = text, .variables = variables, .count = count};
+    bool good = read_choice(&p, true, out);
     skip_spaces(&p);
-    return *p.at ? expected(&p, "an operator or the end") : true;
+    if (good && *p.at)
+        good = expected(&p, "an operator or the end");
+    if (!good)
+        snprintf(why, why_size, "%s", p.why);
+    return good;
 }

@@ -13,6 +13,7 @@ static const char *const reference_keys[] = {"from", "when", "comment", NULL};
  * im->scratch at least. */
 enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value, const char **out)
 {
+    *out = "";
     const char *text = sc_json_string(value);
     char why[256], expression[256];
     if (!text || !*text)
@@ -45,10 +46,11 @@ enum sc_status sc_model_name(struct sc_importer *im, const struct sc_json *value
         else
             status = sc_json_fail(im->doc, value, im->err, "\"{%s}\": %s", expression, why);
     }
-    *out = sc_arena_strdup(im->scratch, sc_str_text(&result));
-    bool failed = result.failed || !*out;
+    const char *copy = result.failed ? NULL : sc_arena_strdup(im->scratch, sc_str_text(&result));
     sc_str_free(&result);
-    return status == SC_OK && failed ? sc_model_no_memory(im) : status;
+    if (copy)
+        *out = copy;
+    return status == SC_OK && !copy ? sc_model_no_memory(im) : status;
 }
 
 /* The first `length` bytes of the prefix, then `name`; in im->scratch. NULL: out of memory. */
@@ -145,7 +147,7 @@ enum sc_status sc_model_resolve(struct sc_importer *im, const struct sc_json *re
                                 int64_t *tensor)
 {
     const struct sc_json *value = reference;
-    const char *name = NULL;
+    const char *name = "";
     bool failed = false, wanted = true;
     enum sc_status status = sc_model_step(im, im->doc, reference);
     if (status == SC_OK && sc_json_type(reference) == SC_JSON_OBJECT) {
