@@ -22,7 +22,8 @@ static enum sc_status run_pin(struct sc_settings *settings, const char *const ar
 {
     const char *equals = strchr(argument[0], '=');
     if (strchr(argument[1], '=') || (equals && (equals == argument[0] || equals[-1] != '\\') && strchr(equals, '@')))
-        return sc_fail(err, SC_USAGE, "pin %s %s: expected a blank between glob and strategy, no '=': pin layer.*.fc1 b@x",
+        return sc_fail(err, SC_USAGE,
+                       "pin %s %s: expected a blank between glob and strategy, no '=': pin layer.*.fc1 b@x",
                        argument[0], argument[1]);
     return plan_pins_put(settings, argument[0], argument[1], err);
 }
@@ -93,9 +94,8 @@ static enum sc_status run_reset(struct sc_settings *settings, const char *const 
     if (!option)
         return SC_USAGE;
     sc_settings_init(&fresh);
-    enum sc_status status = sc_settings_set_model(&fresh, settings->model)
-                                ? SC_OK
-                                : sc_fail(err, SC_NO_MEMORY, "no memory for a setting");
+    enum sc_status status =
+        sc_settings_set_model(&fresh, settings->model) ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a setting");
     for (size_t i = 0; status == SC_OK && (other = sc_option_at(i)); i++)
         if (other != option)
             status = copy_option(settings, other, &fresh, err);
@@ -176,13 +176,10 @@ static enum sc_status take_quoted(char **rest, const char **out, struct sc_error
     return SC_OK;
 }
 
-/* The next argument: a word, or all that is left. *out is NULL when nothing is left. */
+/* The next argument, of which there is a letter at least: a word, or all that is left. */
 static enum sc_status take_argument(char **rest, bool all, const char **out, struct sc_error *err)
 {
     char *end = *rest + (all ? strlen(*rest) : strcspn(*rest, BLANKS));
-    *out = NULL;
-    if (!**rest)
-        return SC_OK;
     if (**rest == '"')
         return take_quoted(rest, out, err);
     *out = *rest;

@@ -136,7 +136,7 @@ static enum sc_status keep_item(struct sc_texts *list, int index, struct sc_str 
     SETTER(id)                                                                                                         \
     {                                                                                                                  \
         int on = 1;                                                                                                    \
-        enum sc_status status = v ? keep_choice(&on, name, v, FLAGS, err) : SC_OK;                                  \
+        enum sc_status status = v ? keep_choice(&on, name, v, FLAGS, err) : SC_OK;                                     \
         if (status == SC_OK)                                                                                           \
             s->id = on;                                                                                                \
         return status;                                                                                                 \
@@ -147,16 +147,16 @@ static enum sc_status keep_item(struct sc_texts *list, int index, struct sc_str 
             sc_str_add(out, "on");                                                                                     \
     }
 
-#define MODES "train|prefill|decode"
-#define REMATS "none|layer|auto"
-#define UNEVENS "refuse|pad|fraction"
-#define SOLVERS "exact|ilp|greedy|brute"
-#define FORMULAS "native|alpa|alpa-playground"
-#define FLAGS "off|on"
-#define PRECISIONS "fp32|fp16|bf16|fp8"
-#define DIGITS "0123456789"
+#define MODES        "train|prefill|decode"
+#define REMATS       "none|layer|auto"
+#define UNEVENS      "refuse|pad|fraction"
+#define SOLVERS      "exact|ilp|greedy|brute"
+#define FORMULAS     "native|alpa|alpa-playground"
+#define FLAGS        "off|on"
+#define PRECISIONS   "fp32|fp16|bf16|fp8"
+#define DIGITS       "0123456789"
 #define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_" DIGITS
-#define BLANKS " \t"
+#define BLANKS       " \t"
 
 TEXT_OPTION(cluster)
 TEXT_OPTION(plan)
@@ -350,8 +350,8 @@ enum sc_status sc_settings_set(struct sc_settings *settings, const char *name, c
         for (size_t i = 0; i < SC_LEN(options); i++)
             names[i] = options[i].name;
         const char *near = sc_nearest(name, names, SC_LEN(options));
-        return sc_fail(err, SC_USAGE, "there is no option --%s%s%s%s", name, near ? "; did you mean --" : "; see --help",
-                       near ? near : "", near ? "?" : "");
+        return sc_fail(err, SC_USAGE, "there is no option --%s%s%s%s", name,
+                       near ? "; did you mean --" : "; see --help", near ? near : "", near ? "?" : "");
     }
     if (!value && option->argument)
         return sc_fail(err, SC_USAGE, "--%s wants a value: --%s %s", name, name, option->argument);

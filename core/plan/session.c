@@ -149,7 +149,8 @@ enum sc_status plan_session_go(struct sc_session *session, size_t position, stru
         at = steps[position].image;
         from = at ? steps[at].before : &session->first;
     }
-    enum sc_status status = sc_settings_copy(&settings, from) ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory to go back");
+    enum sc_status status =
+        sc_settings_copy(&settings, from) ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory to go back");
     if (status != SC_OK)
         return status;
     for (; status == SC_OK && at < position; at++)
@@ -200,8 +201,7 @@ enum sc_status plan_session_step(struct sc_session *session, const struct plan_l
         return sc_fail(err, SC_NO_MEMORY, "no memory for a change");
     enum sc_status status = plan_line_run(line, &settings, err);
     bool changed = status == SC_OK && (always || sc_settings_hash(&settings) != sc_session_hash(session));
-    if (changed &&
-        !(step_make(session, command, &step) && sc_vec_reserve(&session->steps, session->position + 1)))
+    if (changed && !(step_make(session, command, &step) && sc_vec_reserve(&session->steps, session->position + 1)))
         status = sc_fail(err, SC_NO_MEMORY, "no memory for a change");
     if (!changed || status != SC_OK) {
         step_free(&step);

@@ -103,7 +103,8 @@ static bool covers(const struct glob *a, const struct glob *b)
     return matches(a, b, surely);
 }
 
-/* Some text may be matched by both. With runs in both, only what stands before and behind all runs can speak against. */
+/* Some text may be matched by both. With runs in both, only what stands before and behind all runs can speak against.
+ */
 static bool meets(const struct glob *a, const struct glob *b)
 {
     if (!b->has_run)

@@ -10,13 +10,15 @@
 static const struct {
     size_t offset;
     bool decides;
-} text_fields[] = {
-    {offsetof(struct sc_settings, model), true},    {offsetof(struct sc_settings, cluster), true},
-    {offsetof(struct sc_settings, mesh), true},     {offsetof(struct sc_settings, formulas), true},
-    {offsetof(struct sc_settings, plan), false},    {offsetof(struct sc_settings, out), false},
-}, list_fields[] = {
-    {offsetof(struct sc_settings, sets), true},
-    {offsetof(struct sc_settings, pins), true},
+} text_fields[] =
+    {
+        {offsetof(struct sc_settings, model), true}, {offsetof(struct sc_settings, cluster), true},
+        {offsetof(struct sc_settings, mesh), true},  {offsetof(struct sc_settings, formulas), true},
+        {offsetof(struct sc_settings, plan), false}, {offsetof(struct sc_settings, out), false},
+},
+  list_fields[] = {
+      {offsetof(struct sc_settings, sets), true},
+      {offsetof(struct sc_settings, pins), true},
 };
 
 static char **text_at(const struct sc_settings *settings, size_t field)
@@ -123,18 +125,10 @@ uint64_t sc_settings_hash(const struct sc_settings *s)
         for (int k = 0; k < list->count; k++)
             hash = sc_hash_text(hash, list->at[k]);
     }
-    const int64_t numbers[] = {s->devices,
-                               s->batch,
-                               s->microbatches,
-                               s->sequence,
-                               (int64_t)s->mode,
-                               s->has_precision ? (int64_t)s->precision : -1,
-                               (int64_t)s->remat,
-                               (int64_t)s->solver,
-                               (int64_t)s->uneven,
-                               s->no_reduce_scatter,
-                               s->no_shard_state,
-                               s->no_compute,
+    const int64_t numbers[] = {s->devices,           s->batch,           s->microbatches,
+                               s->sequence,          (int64_t)s->mode,   s->has_precision ? (int64_t)s->precision : -1,
+                               (int64_t)s->remat,    (int64_t)s->solver, (int64_t)s->uneven,
+                               s->no_reduce_scatter, s->no_shard_state,  s->no_compute,
                                s->max_axes};
     for (size_t i = 0; i < SC_LEN(numbers); i++)
         hash = sc_hash_u64(hash, (uint64_t)numbers[i]);

@@ -146,7 +146,8 @@ static void *worker_main(void *user)
     return NULL;
 }
 
-/* Signals from outside are the interface thread's. Those of a crash stay where the crash is, so that its handler runs. */
+/* Signals from outside are the interface thread's. Those of a crash stay where the crash is, so that its handler runs.
+ */
 static bool start_thread(struct sc_worker *worker)
 {
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};

@@ -9,8 +9,8 @@
 #include "plan/plan.h"
 
 struct sc_worker;
-/* Starts the thread. The loader is borrowed, is called on that thread alone, and outlives the worker. NULL with an error
- * when memory, threads or descriptors are used up. */
+/* Starts the thread. The loader is borrowed, is called on that thread alone, and outlives the worker. NULL with an
+ * error when memory, threads or descriptors are used up. */
 struct sc_worker *sc_worker_new(const struct sc_loader *loader, struct sc_error *err);
 void sc_worker_free(struct sc_worker *worker); /* cancels, joins; NULL is allowed */
 /* A file descriptor that is readable while a result waits; poll it beside the terminal. */
@@ -18,12 +18,12 @@ int sc_worker_fd(const struct sc_worker *worker);
 /* Plan these settings; replaces a job that waits, cancels the one that runs and drops its result. */
 enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
                                 struct sc_error *err);
-/* Ask for exact Δ of a node of `plan`, and why; replaces an earlier one. SC_CANCELLED, and nothing is asked, while a plan
- * is being made; dropped when a plan is submitted. */
+/* Ask for exact Δ of a node of `plan`, and why; replaces an earlier one. SC_CANCELLED, and nothing is asked, while a
+ * plan is being made; dropped when a plan is submitted. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
-/* Ask why the node's op does not run as `choice`: sc_plan_why against it. Like sc_worker_submit_delta; of the two, too, only
- * what was asked last is answered. */
+/* Ask why the node's op does not run as `choice`: sc_plan_why against it. Like sc_worker_submit_delta; of the two, too,
+ * only what was asked last is answered. */
 enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
                                     struct sc_error *err);
 /* What runs, or was submitted and is about to: its best plan so far is its result, or an error SC_CANCELLED. */
@@ -37,12 +37,12 @@ enum sc_result_kind { SC_RESULT_NONE, SC_RESULT_PLAN, SC_RESULT_DELTA, SC_RESULT
 struct sc_result {
     enum sc_result_kind kind;
     uint64_t revision;
-    struct sc_plan *plan;  /* PLAN: a reference that is the caller's; DELTA, WHY: the plan it belongs to, likewise */
-    int node;              /* DELTA, WHY */
-    int choice;            /* WHY */
-    int count;             /* DELTA */
-    char *why;             /* DELTA: sc_plan_why of the node's op against its best alternative; WHY: against choice */
-    double *delta;         /* DELTA: the caller frees with sc_free */
+    struct sc_plan *plan; /* PLAN: a reference that is the caller's; DELTA, WHY: the plan it belongs to, likewise */
+    int node;             /* DELTA, WHY */
+    int choice;           /* WHY */
+    int count;            /* DELTA */
+    char *why;            /* DELTA: sc_plan_why of the node's op against its best alternative; WHY: against choice */
+    double *delta;        /* DELTA: the caller frees with sc_free */
     bool *exact;
     struct sc_error error; /* ERROR */
 };

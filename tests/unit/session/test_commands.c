@@ -67,20 +67,20 @@ static void pins_change_as_said(void **state)
         {"", "pin \"a\\\"b\\\\[\\x\" b@x", "a\"b\\[\\x=b@x"},
         {"", "pin a\"b b@x", "a\"b=b@x"},
         {"", "pin a\\=b b@x", "a\\=b=b@x"},
-        {"a=b@x\nc=b@x", "pin a f@y", "c=b@x\na=f@y"},       /* the same glob: replaced, and last */
+        {"a=b@x\nc=b@x", "pin a f@y", "c=b@x\na=f@y"}, /* the same glob: replaced, and last */
         {"a=b@x\na*=f@y\na=s@x", "pin a f@y", "a*=f@y\na=f@y"},
         {"a=b@x", "unpin a", ""},
         {"a=b@x\nb=b@x", "unpin a", "b=b@x"},
-        {"*=b@x", "unpin a", "*=b@x\na=free"},               /* one op of a wider pin */
+        {"*=b@x", "unpin a", "*=b@x\na=free"}, /* one op of a wider pin */
         {"*=b@x\na=f@y", "unpin a", "*=b@x\na=free"},
         {"*=b@x\na=free", "unpin *", ""},
-        {"*=b@x\na=free", "pin a f@y", "*=b@x\na=f@y"},      /* a pin again */
+        {"*=b@x\na=free", "pin a f@y", "*=b@x\na=f@y"}, /* a pin again */
         {"*=b@x\na=free\nc=f@y", "unpin c", "*=b@x\na=free\nc=free"},
-        {"l.*=b@x\nl.1=free", "pin l.* f@y", "l.*=f@y"},     /* nothing is left for "free" to free */
+        {"l.*=b@x\nl.1=free", "pin l.* f@y", "l.*=f@y"}, /* nothing is left for "free" to free */
         {"layer.0.fc1=b@x\nlayer.1.fc1=f@y\nout=b@x", "unpin layer.*", "out=b@x"},
         {"layer.?.fc1=b@x", "unpin layer.*.fc1", ""},
         {"layer.*.fc1=b@x", "unpin layer.?.fc1", "layer.*.fc1=b@x\nlayer.?.fc1=free"}, /* layer.10.fc1 stays */
-        {"layer.*.fc1=b@x\nhead.*=b@x", "unpin *.fc1", "head.*=b@x\n*.fc1=free"}, /* head.fc1 might be one */
+        {"layer.*.fc1=b@x\nhead.*=b@x", "unpin *.fc1", "head.*=b@x\n*.fc1=free"},      /* head.fc1 might be one */
         {"layer.[01].fc1=b@x", "unpin layer.[01].fc1", ""},
         {"layer.[01].fc1=b@x", "unpin layer.1.fc1", "layer.[01].fc1=b@x\nlayer.1.fc1=free"},
         {"a\\*=b@x\nab=b@x", "unpin a\\*", "ab=b@x"},
@@ -317,9 +317,10 @@ static void bad_commands_are_explained(void **state)
 static void noise_is_survived(void **state)
 {
     (void)state;
-    static const char *const pieces[] = {"pin",  "unpin", "set",  "reset", "undo", "redo", "clear", " ",  " ",  " ", ";",
-                                         "\"",   "\\",    "*",    "?",     "[",    "]",    "=",     "a",  "b@x", "2", "memory",
-                                         "mesh", "free",  "\t",   "-",     "cluster", "\x01", "\xff", "set x=1", "pin a b@x"};
+    static const char *const pieces[] = {"pin", "unpin", "set",     "reset", "undo", "redo",    "clear",    " ",
+                                         " ",   " ",     ";",       "\"",    "\\",   "*",       "?",        "[",
+                                         "]",   "=",     "a",       "b@x",   "2",    "memory",  "mesh",     "free",
+                                         "\t",  "-",     "cluster", "\x01",  "\xff", "set x=1", "pin a b@x"};
     for (uint64_t seed = 1; seed <= 2000; seed++) {
         uint64_t random = seed;
         struct sc_session *session = new_session("a*=b@x");

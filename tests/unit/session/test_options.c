@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "support/faults.h"
 #include "plan/plan.h"
+#include "support/faults.h"
 
 /* ---- helpers ---- */
 
@@ -92,12 +92,30 @@ static void any_word(uint64_t *seed, const char *letters, size_t most, char *out
     out[length] = '\0';
 }
 
-static void make_devices(uint64_t *seed, char *out) { any_int(seed, 1 << 20, out); }
-static void make_size(uint64_t *seed, char *out) { any_int(seed, 1 << 30, out); }
-static void make_axes(uint64_t *seed, char *out) { sprintf(out, "%d", 1 + (int)sc_random_below(seed, 3)); }
-static void make_memory(uint64_t *seed, char *out) { any_number(seed, 1e-6, 1e6, out); }
-static void make_seconds(uint64_t *seed, char *out) { any_number(seed, 1e-3, 1e7, out); }
-static void make_file(uint64_t *seed, char *out) { any_word(seed, "abc/.-_ ;\"'=:", 20, out); }
+static void make_devices(uint64_t *seed, char *out)
+{
+    any_int(seed, 1 << 20, out);
+}
+static void make_size(uint64_t *seed, char *out)
+{
+    any_int(seed, 1 << 30, out);
+}
+static void make_axes(uint64_t *seed, char *out)
+{
+    sprintf(out, "%d", 1 + (int)sc_random_below(seed, 3));
+}
+static void make_memory(uint64_t *seed, char *out)
+{
+    any_number(seed, 1e-6, 1e6, out);
+}
+static void make_seconds(uint64_t *seed, char *out)
+{
+    any_number(seed, 1e-3, 1e7, out);
+}
+static void make_file(uint64_t *seed, char *out)
+{
+    any_word(seed, "abc/.-_ ;\"'=:", 20, out);
+}
 
 static void make_gap(uint64_t *seed, char *out)
 {
@@ -142,10 +160,20 @@ static const struct {
     const char *name;
     void (*make)(uint64_t *seed, char *out);
 } makers[] = {
-    {"cluster", make_file},   {"devices", make_devices}, {"mesh", make_mesh},          {"max-axes", make_axes},
-    {"batch", make_size},     {"seq", make_size},        {"microbatches", make_devices}, {"set", make_set},
-    {"memory", make_memory},  {"time-limit", make_seconds}, {"gap", make_gap},         {"pin", make_pin},
-    {"plan", make_file},      {"out", make_file},
+    {"cluster", make_file},
+    {"devices", make_devices},
+    {"mesh", make_mesh},
+    {"max-axes", make_axes},
+    {"batch", make_size},
+    {"seq", make_size},
+    {"microbatches", make_devices},
+    {"set", make_set},
+    {"memory", make_memory},
+    {"time-limit", make_seconds},
+    {"gap", make_gap},
+    {"pin", make_pin},
+    {"plan", make_file},
+    {"out", make_file},
 };
 
 static void make_value(const struct sc_option *option, uint64_t *seed, char *out)
@@ -224,9 +252,31 @@ static void table_is_whole(void **state)
 {
     (void)state;
     static const char *const promised[] = {
-        "cluster", "devices", "mesh",   "mode",   "batch", "microbatches", "seq",      "set",      "memory",
-        "precision", "remat", "solver", "time-limit", "gap", "pin",        "plan",     "out",      "quiet",
-        "json",    "formulas", "uneven", "no-reduce-scatter", "no-shard-state", "no-compute", "max-axes",
+        "cluster",
+        "devices",
+        "mesh",
+        "mode",
+        "batch",
+        "microbatches",
+        "seq",
+        "set",
+        "memory",
+        "precision",
+        "remat",
+        "solver",
+        "time-limit",
+        "gap",
+        "pin",
+        "plan",
+        "out",
+        "quiet",
+        "json",
+        "formulas",
+        "uneven",
+        "no-reduce-scatter",
+        "no-shard-state",
+        "no-compute",
+        "max-axes",
     };
     const struct sc_option *option;
     for (size_t i = 0; i < SC_LEN(promised); i++)
@@ -352,27 +402,68 @@ static void bad_values_are_explained(void **state)
     static const struct {
         const char *name, *value, *says;
     } cases[] = {
-        {"devices", "0", "from 1 to"},        {"devices", "-3", "from 1 to"},      {"devices", "8.5", "whole number"},
-        {"devices", "", "whole number"},      {"devices", "eight", "'eight'"},     {"devices", "1048577", "1048576"},
-        {"devices", "99999999999999999999", "whole number"},                       {"devices", " 8", "whole number"},
-        {"devices", "8 ", "whole number"},    {"devices", "0x8", "whole number"},  {"devices", "+8", "whole number"},
-        {"batch", "0", "from 1 to"},          {"microbatches", "x", "whole"},      {"seq", "-1", "from 1 to"},
-        {"max-axes", "4", "from 1 to 3"},     {"max-axes", "0", "from 1 to 3"},    {"mesh", "2x", "like 8 or 2x4"},
-        {"mesh", "x2", "2x4"},                {"mesh", "2x4x2x2", "one to 3 axes"},{"mesh", "0x4", "2x4"},
-        {"mesh", "2X4", "2x4"},               {"mesh", "2 x 4", "2x4"},            {"mesh", "-2x4", "2x4"},
-        {"mesh", "99999x99999", "2x4"},       {"mode", "trian", "train|prefill"},  {"mode", "", "train|"},
-        {"mode", "train|prefill", "one of"},  {"mode", "Train", "one of"},         {"precision", "int8", "bf16"},
-        {"remat", "all", "none|layer|auto"},  {"solver", "glpk", "exact|ilp"},     {"formulas", "alpaca", "alpa"},
-        {"formulas", "", "native"},           {"uneven", "round", "refuse|pad"},   {"memory", "0", "GiB"},
-        {"memory", "-1", "GiB"},              {"memory", "inf", "GiB"},            {"memory", "nan", "GiB"},
-        {"memory", "1e999", "GiB"},           {"memory", "16G", "GiB"},            {"memory", "0x10", "GiB"},
-        {"memory", "1,5", "number"},          {"time-limit", "0", "seconds"},      {"time-limit", "-1", "seconds"},
-        {"gap", "1.5", "from 0 to 1"},        {"gap", "-0.1", "from 0 to 1"},      {"set", "hidden", "NAME=VALUE"},
-        {"set", "=4", "NAME=VALUE"},          {"set", "hidden=", "whole number"},  {"set", "hidden=4.5", "whole number"},
-        {"set", "a b=4", "NAME=VALUE"},       {"set", "4=4", "NAME=VALUE"},        {"set", "a=b=4", "whole number"},
-        {"pin", "fc1", "GLOB=STRATEGY"},      {"pin", "=b@x", "GLOB=STRATEGY"},    {"pin", "fc1=", "GLOB=STRATEGY"},
-        {"pin", "fc1=  ", "GLOB=STRATEGY"},   {"pin", "  =b@x", "GLOB=STRATEGY"},  {"pin", "", "GLOB=STRATEGY"},
-        {"no-compute", "yes", "off|on"},      {"json", "1", "off|on"},             {"out", "a\nb", "one line"},
+        {"devices", "0", "from 1 to"},
+        {"devices", "-3", "from 1 to"},
+        {"devices", "8.5", "whole number"},
+        {"devices", "", "whole number"},
+        {"devices", "eight", "'eight'"},
+        {"devices", "1048577", "1048576"},
+        {"devices", "99999999999999999999", "whole number"},
+        {"devices", " 8", "whole number"},
+        {"devices", "8 ", "whole number"},
+        {"devices", "0x8", "whole number"},
+        {"devices", "+8", "whole number"},
+        {"batch", "0", "from 1 to"},
+        {"microbatches", "x", "whole"},
+        {"seq", "-1", "from 1 to"},
+        {"max-axes", "4", "from 1 to 3"},
+        {"max-axes", "0", "from 1 to 3"},
+        {"mesh", "2x", "like 8 or 2x4"},
+        {"mesh", "x2", "2x4"},
+        {"mesh", "2x4x2x2", "one to 3 axes"},
+        {"mesh", "0x4", "2x4"},
+        {"mesh", "2X4", "2x4"},
+        {"mesh", "2 x 4", "2x4"},
+        {"mesh", "-2x4", "2x4"},
+        {"mesh", "99999x99999", "2x4"},
+        {"mode", "trian", "train|prefill"},
+        {"mode", "", "train|"},
+        {"mode", "train|prefill", "one of"},
+        {"mode", "Train", "one of"},
+        {"precision", "int8", "bf16"},
+        {"remat", "all", "none|layer|auto"},
+        {"solver", "glpk", "exact|ilp"},
+        {"formulas", "alpaca", "alpa"},
+        {"formulas", "", "native"},
+        {"uneven", "round", "refuse|pad"},
+        {"memory", "0", "GiB"},
+        {"memory", "-1", "GiB"},
+        {"memory", "inf", "GiB"},
+        {"memory", "nan", "GiB"},
+        {"memory", "1e999", "GiB"},
+        {"memory", "16G", "GiB"},
+        {"memory", "0x10", "GiB"},
+        {"memory", "1,5", "number"},
+        {"time-limit", "0", "seconds"},
+        {"time-limit", "-1", "seconds"},
+        {"gap", "1.5", "from 0 to 1"},
+        {"gap", "-0.1", "from 0 to 1"},
+        {"set", "hidden", "NAME=VALUE"},
+        {"set", "=4", "NAME=VALUE"},
+        {"set", "hidden=", "whole number"},
+        {"set", "hidden=4.5", "whole number"},
+        {"set", "a b=4", "NAME=VALUE"},
+        {"set", "4=4", "NAME=VALUE"},
+        {"set", "a=b=4", "whole number"},
+        {"pin", "fc1", "GLOB=STRATEGY"},
+        {"pin", "=b@x", "GLOB=STRATEGY"},
+        {"pin", "fc1=", "GLOB=STRATEGY"},
+        {"pin", "fc1=  ", "GLOB=STRATEGY"},
+        {"pin", "  =b@x", "GLOB=STRATEGY"},
+        {"pin", "", "GLOB=STRATEGY"},
+        {"no-compute", "yes", "off|on"},
+        {"json", "1", "off|on"},
+        {"out", "a\nb", "one line"},
         {"pin", "a=b\nc", "one line"},
     };
     for (size_t i = 0; i < SC_LEN(cases); i++) {
@@ -413,7 +504,7 @@ static void settings_survive_lack_of_memory(void **state)
     (void)state;
     static const struct {
         const char *name, *value;
-    } steps[] = {{"cluster", "other"}, {"mesh", "4x2"},   {"set", "a=5"},  {"set", "c=5"},
+    } steps[] = {{"cluster", "other"}, {"mesh", "4x2"},  {"set", "a=5"},      {"set", "c=5"},
                  {"pin", "x=f@y"},     {"out", "there"}, {"formulas", "alpa"}};
     faults_begin();
     for (size_t i = 0; i < SC_LEN(steps); i++)
@@ -447,16 +538,11 @@ static void settings_survive_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table_is_whole),
-        cmocka_unit_test(choices_are_accepted),
-        cmocka_unit_test(values_arrive),
-        cmocka_unit_test(lists_keep_order),
-        cmocka_unit_test(lists_are_bounded),
-        cmocka_unit_test(bad_values_are_explained),
-        cmocka_unit_test(names_are_suggested),
-        cmocka_unit_test(each_option_is_in_the_hash),
-        cmocka_unit_test(random_values_survive),
-        cmocka_unit_test(settings_survive_lack_of_memory),
+        cmocka_unit_test(table_is_whole),        cmocka_unit_test(choices_are_accepted),
+        cmocka_unit_test(values_arrive),         cmocka_unit_test(lists_keep_order),
+        cmocka_unit_test(lists_are_bounded),     cmocka_unit_test(bad_values_are_explained),
+        cmocka_unit_test(names_are_suggested),   cmocka_unit_test(each_option_is_in_the_hash),
+        cmocka_unit_test(random_values_survive), cmocka_unit_test(settings_survive_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

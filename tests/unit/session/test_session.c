@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "support/faults.h"
 #include "plan/plan.h"
+#include "support/faults.h"
 
 /* ---- helpers ---- */
 
@@ -305,7 +305,8 @@ static void odd_files_are_read(void **state)
     assert_null(sc_session_settings(session)->model);
     sc_session_free(session);
     write_file("{\"position\": 3, \"log\": [\"set memory 8\", \"set memory 8\", \"pin a b@x\", \"clear\"],\n"
-               " \"settings\": {\"model\": \"m\", \"pin\": \"z=b@x\", \"set\": [\"q=1\"]}, \"kind\": \"session\", \"stagecut\": 1}");
+               " \"settings\": {\"model\": \"m\", \"pin\": \"z=b@x\", \"set\": [\"q=1\"]}, \"kind\": \"session\", "
+               "\"stagecut\": 1}");
     session = load();
     assert_int_equal(sc_session_undo_depth(session), 3);
     assert_int_equal(sc_session_redo_depth(session), 1);
@@ -317,7 +318,7 @@ static void odd_files_are_read(void **state)
 static void bad_files_are_refused(void **state)
 {
     (void)state;
-#define HEAD "{\"stagecut\": 1, \"kind\": \"session\", "
+#define HEAD  "{\"stagecut\": 1, \"kind\": \"session\", "
 #define EMPTY "\"settings\": {}, \"log\": [], \"position\": 0"
     static const struct {
         const char *text, *says, *where;
@@ -350,7 +351,8 @@ static void bad_files_are_refused(void **state)
         {HEAD "\"settings\": {\"memroy\": \"7\"}, \"log\": [], \"position\": 0}", "--memory?", "settings.memroy"},
         {HEAD "\"settings\": {\"out\": \"x\"}, \"log\": [], \"position\": 0}", "of one run", "settings.out"},
         {HEAD "\"settings\": {\"pin\": [[\"a=b\"]]}, \"log\": [], \"position\": 0}", "a string", "settings.pin[0]"},
-        {HEAD "\"settings\": {\"pin\": [\"a=b\", \"c\"]}, \"log\": [], \"position\": 0}", "GLOB=STRATEGY", "settings.pin[1]"},
+        {HEAD "\"settings\": {\"pin\": [\"a=b\", \"c\"]}, \"log\": [], \"position\": 0}", "GLOB=STRATEGY",
+         "settings.pin[1]"},
         {HEAD "\"settings\": {}, \"log\": [7], \"position\": 0}", "a number", "log[0]"},
         {HEAD "\"settings\": {}, \"log\": [\"\"], \"position\": 0}", "empty", "log[0]"},
         {HEAD "\"settings\": {}, \"log\": [\"pin a b@x\", \"pni a\"], \"position\": 0}", "'pin'", "log[1]"},
@@ -436,9 +438,18 @@ static void lack_of_memory_changes_nothing(void **state)
 {
     (void)state;
     static const char *const commands[] = {
-        "pin a b@x",      "pin layer.* f@y; pin a b@x f@y", "unpin layer.3", "set set n=4", "set cluster \"a b\"",
-        "reset memory",   "undo 3",                         "redo 2",        "pin c free",  "unpin *; set memory 4",
-        "undo",           "clear",
+        "pin a b@x",
+        "pin layer.* f@y; pin a b@x f@y",
+        "unpin layer.3",
+        "set set n=4",
+        "set cluster \"a b\"",
+        "reset memory",
+        "undo 3",
+        "redo 2",
+        "pin c free",
+        "unpin *; set memory 4",
+        "undo",
+        "clear",
     };
     char command[64];
     faults_begin();

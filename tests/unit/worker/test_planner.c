@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The worker with the real planner on sample models: the same plans as without a thread, while the interface reads them;
- * and how long cancelling takes.
+ * The worker with the real planner on sample models: the same plans as without a thread, while the interface reads
+ * them; and how long cancelling takes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,8 +53,7 @@ static struct sc_session *new_session(const char *model)
 
 static void submit(struct sc_worker *worker, const struct sc_session *session)
 {
-    assert_int_equal(
-        sc_worker_submit(worker, sc_session_settings(session), sc_session_revision(session), NULL), SC_OK);
+    assert_int_equal(sc_worker_submit(worker, sc_session_settings(session), sc_session_revision(session), NULL), SC_OK);
 }
 
 static struct sc_plan *wait_plan(struct sc_worker *worker)

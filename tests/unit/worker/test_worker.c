@@ -26,7 +26,8 @@
 
 /* ---- the engine ---- */
 
-/* What a job does is in its settings: `devices` ticks of half a millisecond, then a plan. The `mode` says how it ends. */
+/* What a job does is in its settings: `devices` ticks of half a millisecond, then a plan. The `mode` says how it ends.
+ */
 enum { ENDS_WELL = SC_TRAIN, KEEPS_BEST = SC_PREFILL, FAILS = SC_DECODE };
 
 static struct {
