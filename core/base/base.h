@@ -80,9 +80,9 @@ void sc_free(void *pointer);
 /* An arena: many allocations, freed together. Blocks are zeroed; alignment is 32 bytes for any size of 32 or more
  * (rows of doubles vectorise), 16 below. An arena belongs to one thread while it grows. */
 struct sc_arena;
-struct sc_arena *sc_arena_new(void);           /* NULL when out of memory */
-void sc_arena_free(struct sc_arena *arena);    /* NULL is allowed */
-void sc_arena_reset(struct sc_arena *arena);   /* keeps the largest chunk for the next round */
+struct sc_arena *sc_arena_new(void);         /* NULL when out of memory */
+void sc_arena_free(struct sc_arena *arena);  /* NULL is allowed */
+void sc_arena_reset(struct sc_arena *arena); /* keeps the largest chunk for the next round */
 void *sc_arena_alloc(struct sc_arena *arena, size_t size);
 void *sc_arena_calloc(struct sc_arena *arena, size_t count, size_t size); /* NULL on overflow too */
 void *sc_arena_copy(struct sc_arena *arena, const void *data, size_t size);
@@ -102,9 +102,8 @@ size_t sc_arena_bytes(const struct sc_arena *arena); /* bytes held from the allo
     (sc_vec_reserve_((void **)&(vec)->data, &(vec)->capacity, (vec)->count + 1, sizeof *(vec)->data)                   \
          ? ((vec)->data[(vec)->count++] = (item), true)                                                                \
          : false)
-#define sc_vec_reserve(vec, n)                                                                                         \
-    sc_vec_reserve_((void **)&(vec)->data, &(vec)->capacity, (n), sizeof *(vec)->data)
-#define sc_vec_free(vec) (sc_free((vec)->data), (vec)->data = NULL, (vec)->count = (vec)->capacity = 0)
+#define sc_vec_reserve(vec, n) sc_vec_reserve_((void **)&(vec)->data, &(vec)->capacity, (n), sizeof *(vec)->data)
+#define sc_vec_free(vec)       (sc_free((vec)->data), (vec)->data = NULL, (vec)->count = (vec)->capacity = 0)
 bool sc_vec_reserve_(void **data, size_t *capacity, size_t wanted, size_t item_size);
 
 /* ---- strings ------------------------------------------------------------------------------------- */
@@ -127,12 +126,12 @@ const char *sc_str_text(const struct sc_str *str); /* never NULL; borrowed */
 /* Bytes of the UTF-8 character at `text` (RFC 3629: no overlong forms, no surrogates); 0 at the end of the text and at
  * a byte that begins no character. */
 size_t sc_utf8_length(const char *text);
-/* Glob over whole strings: `*` any run, `?` one character, `[a-z]` a set, `[!a-z]` all but it, `\` quotes. Takes at most
- * as many steps as pattern and text have characters, multiplied. */
+/* Glob over whole strings: `*` any run, `?` one character, `[a-z]` a set, `[!a-z]` all but it, `\` quotes. Takes at
+ * most as many steps as pattern and text have characters, multiplied. */
 bool sc_glob_match(const char *pattern, const char *text);
 /* The candidate nearest to `word` by edit distance when near enough to be a slip of the keyboard, else NULL. */
 const char *sc_nearest(const char *word, const char *const *candidates, size_t count);
-/* Numbers for people, of three digits, into `out`: "1.50G" and "512"; "10.0 MiB" and "512 B"; "2.31 s", "410 us", "0". */
+/* Numbers for people, with three digits, into `out`: "1.50G" or "512"; "10.0 MiB" or "512 B"; "2.31 s", "410 us". */
 void sc_format_count(double value, char *out, size_t size);
 void sc_format_bytes(double bytes, char *out, size_t size);
 void sc_format_seconds(double seconds, char *out, size_t size);
@@ -154,7 +153,7 @@ struct sc_map {
         size_t key_size;
         uint64_t hash;
         int64_t value;
-    } *entries;
+    } * entries;
     size_t count, capacity;
     uint32_t *slots;
     size_t slot_count;
@@ -179,15 +178,15 @@ double sc_now(void); /* seconds, monotonic, arbitrary origin */
  * down as `struct sc_cancel *` (NULL: never). Every loop of a solver asks. */
 struct sc_cancel {
     _Atomic bool stop;
-    double deadline;                /* sc_now() value; 0: none */
-    _Atomic uint64_t work;          /* work units used so far */
-    uint64_t work_limit;            /* 0: none */
+    double deadline;       /* sc_now() value; 0: none */
+    _Atomic uint64_t work; /* work units used so far */
+    uint64_t work_limit;   /* 0: none */
 };
 void sc_cancel_init(struct sc_cancel *cancel, double time_limit_s, uint64_t work_limit); /* 0: no limit */
 void sc_cancel_request(struct sc_cancel *cancel);
-bool sc_cancelled(struct sc_cancel *cancel);                     /* reads the clock: not in the innermost loop */
-bool sc_cancel_work(struct sc_cancel *cancel, uint64_t units);   /* adds work, then as sc_cancelled */
-bool sc_cancel_requested(const struct sc_cancel *cancel);        /* by hand, not by a limit */
+bool sc_cancelled(struct sc_cancel *cancel);                   /* reads the clock: not in the innermost loop */
+bool sc_cancel_work(struct sc_cancel *cancel, uint64_t units); /* adds work, then as sc_cancelled */
+bool sc_cancel_requested(const struct sc_cancel *cancel);      /* by hand, not by a limit */
 
 /* One slot that a solver overwrites and a reader copies; nothing queues. */
 struct sc_progress_value {
@@ -208,8 +207,9 @@ struct sc_progress_value sc_progress_get(struct sc_progress *progress);
  * a NUL that is not counted. Refuses more than `limit` bytes (unpacked) with SC_LIMIT; SC_IO when it cannot be read,
  * SC_INPUT when gzip data is damaged. The caller frees *text with sc_free. */
 enum sc_status sc_file_read(const char *path, size_t limit, char **text, size_t *size, struct sc_error *err);
-/* Atomic: a temporary neighbour, fsync, rename; an old file's permission bits stay, and a link keeps its target. A device
- * or a pipe is written as it is. "-" is standard output. SC_IO or SC_NO_MEMORY; then the old file is as it was. */
+/* Atomic: a temporary neighbour, fsync, rename; an old file's permission bits stay, and a link keeps its target. A
+ * device or a pipe is written as it is. "-" is standard output. SC_IO or SC_NO_MEMORY; then the old file is as it was.
+ */
 enum sc_status sc_file_write(const char *path, const char *text, size_t size, struct sc_error *err);
 bool sc_file_exists(const char *path); /* a file of any kind, a folder too */
 
@@ -258,9 +258,8 @@ enum sc_status sc_json_want_string(const struct sc_json_doc *doc, const struct s
 enum sc_status sc_json_want_bool(const struct sc_json_doc *doc, const struct sc_json *object, const char *key,
                                  bool required, bool *out, struct sc_error *err);
 /* The member, which must be of `type`; NULL when absent and not required. */
-enum sc_status sc_json_want(const struct sc_json_doc *doc, const struct sc_json *object, const char *key,
-                            bool required, enum sc_json_type type, const struct sc_json **out,
-                            struct sc_error *err);
+enum sc_status sc_json_want(const struct sc_json_doc *doc, const struct sc_json *object, const char *key, bool required,
+                            enum sc_json_type type, const struct sc_json **out, struct sc_error *err);
 /* Check `"stagecut": 1` at the root: absent, wrong and newer versions each have their own message. */
 enum sc_status sc_json_version(const struct sc_json_doc *doc, struct sc_error *err);
 
@@ -276,9 +275,10 @@ struct sc_json_writer {
     bool closer_is_array[64];
 };
 void sc_json_begin(struct sc_json_writer *w, struct sc_str *out);
-void sc_json_open_object(struct sc_json_writer *w, const char *key, bool line); /* key NULL inside arrays and at the root */
+void sc_json_open_object(struct sc_json_writer *w, const char *key,
+                         bool line); /* key NULL inside arrays and at the root */
 void sc_json_open_array(struct sc_json_writer *w, const char *key, bool line);
-void sc_json_close(struct sc_json_writer *w); /* the innermost */
+void sc_json_close(struct sc_json_writer *w);                                          /* the innermost */
 void sc_json_put_string(struct sc_json_writer *w, const char *key, const char *value); /* NULL value: null */
 void sc_json_put_number(struct sc_json_writer *w, const char *key, double value);
 void sc_json_put_int(struct sc_json_writer *w, const char *key, int64_t value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Reading JSON: the only file that includes cJSON, which parses. What it is lax about is refused: in the text before
- * it parses (json_text.c), duplicate keys and text behind the value afterwards.
+ * it parses (json_text.c), duplicate keys afterwards.
  */
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -11,7 +11,7 @@
 
 #include "base/json_private.h"
 
-enum { MAX_FILE = 64 << 20 };
+enum { MAX_FILE = 32 << 20 }; /* bytes: read in less than a second */
 
 static const cJSON *node(const struct sc_json *value)
 {
@@ -81,35 +81,19 @@ static enum sc_status check_keys(const struct sc_json_doc *doc, const cJSON *val
     return status;
 }
 
-/* Why the text, which is right but for its order, was not parsed as far as `end`. */
-static enum sc_status syntax_fail(const struct sc_json_doc *doc, const char *end, int open, struct sc_error *err)
-{
-    size_t offset = end ? (size_t)(end - doc->text) : 0, mark = sc_json_mark(doc);
-    if (sc_json_skip_space(doc, mark) >= doc->size)
-        return sc_json_text_fail(doc, mark, err, "empty; expected a JSON object");
-    if (open > 0 && (offset >= doc->size || sc_json_skip_space(doc, offset + 1) >= doc->size))
-        return sc_json_text_fail(doc, doc->size, err, "the text ends too early; a bracket, quote or value is missing");
-    return sc_json_text_fail(doc, offset, err, "not JSON here; expected a value, a comma or a closing bracket");
-}
-
 static enum sc_status parse(struct sc_json_doc *doc, struct sc_error *err)
 {
-    const char *end = NULL;
-    int open = 0;
-    enum sc_status status = sc_json_check_text(doc, &open, err);
+    enum sc_status status = sc_json_check_text(doc, err);
     if (status != SC_OK)
         return status;
     pthread_once(&hooks_once, set_hooks);
     pthread_mutex_lock(&parse_mutex);
     parse_lacked_memory = false;
-    doc->root = cJSON_ParseWithLengthOpts(doc->text, doc->size, &end, false);
+    doc->root = cJSON_ParseWithLengthOpts(doc->text, doc->size, NULL, false);
     pthread_mutex_unlock(&parse_mutex);
     if (!doc->root)
         return parse_lacked_memory ? sc_fail(err, SC_NO_MEMORY, "no memory to parse %s", doc->file)
-                                   : syntax_fail(doc, end, open, err);
-    size_t after = sc_json_skip_space(doc, (size_t)(end - doc->text));
-    if (after < doc->size)
-        return sc_json_text_fail(doc, after, err, "text after the end of the JSON value");
+                                   : sc_json_text_fail(doc, 0, err, "not JSON that can be read here");
     return check_keys(doc, doc->root, err);
 }
 

@@ -19,9 +19,9 @@ struct sc_json_doc {
 size_t sc_json_mark(const struct sc_json_doc *doc);
 /* Offset of the first character at or behind `at` that is no JSON white space. */
 size_t sc_json_skip_space(const struct sc_json_doc *doc, size_t at);
-/* Refuse what the parser would let through, or die of: bytes that are no UTF-8, NUL and control characters, forms and
- * sizes of numbers, depth, strings that do not end. *depth becomes the number of brackets left open. */
-enum sc_status sc_json_check_text(const struct sc_json_doc *doc, int *depth, struct sc_error *err);
+/* Refuse, at its place, all that is no JSON, and what the parser would die of or get wrong: deep nesting, NULs,
+ * numbers that are infinite or too long for it. Afterwards only lack of memory can make it fail. */
+enum sc_status sc_json_check_text(const struct sc_json_doc *doc, struct sc_error *err);
 /* SC_INPUT with file, line and column of the offset. */
 enum sc_status sc_json_text_fail(const struct sc_json_doc *doc, size_t offset, struct sc_error *err, const char *what);
 

@@ -5,6 +5,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_private.h"
@@ -58,28 +59,57 @@ static size_t skip_string(const char *text, size_t at)
     return text[at] ? at + 1 : at;
 }
 
+/* The code of the \\uXXXX at `text`; -1 when it is none. */
+static int unicode_escape(const char *text)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    char digits[5] = "";
+    if (text[0] != '\\' || text[1] != 'u' || strspn(text + 2, hex) < 4)
+        return -1;
+    memcpy(digits, text + 2, 4);
+    return (int)strtol(digits, NULL, 16);
+}
+
+/* The escape at `i`; *length becomes its bytes, of two escapes for a pair of surrogates. */
+static enum sc_status check_escape(const struct sc_json_doc *doc, size_t i, size_t *length, struct sc_error *err)
+{
+    const char *text = doc->text + i;
+    int code = unicode_escape(text);
+    *length = code < 0 ? 2 : 6;
+    if (code < 0 && (!text[1] || !strchr("\"\\/bfnrt", text[1])))
+        return sc_json_text_fail(doc, i, err, "not an escape; known are \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX");
+    if (code == 0)
+        return sc_json_text_fail(doc, i, err, "a NUL character within a string");
+    if ((code & 0xf800) != 0xd800 || code < 0)
+        return SC_OK;
+    int low = code < 0xdc00 ? unicode_escape(text + 6) : -1;
+    *length = 12;
+    return low >= 0xdc00 && low < 0xe000 ? SC_OK
+                                         : sc_json_text_fail(doc, i, err, "half of a pair of \\uXXXX surrogates");
+}
+
 /* The string whose quote is at *at, which moves behind it. */
 static enum sc_status check_string(const struct sc_json_doc *doc, size_t *at, struct sc_error *err)
 {
     const char *text = doc->text;
+    enum sc_status status = SC_OK;
     size_t i = *at + 1, length;
-    for (; text[i] != '"'; i += length) {
-        if (i >= doc->size)
-            return sc_json_text_fail(doc, *at, err, "a string that does not end; expected a closing \"");
-        if (text[i] == '\0')
-            return sc_json_text_fail(doc, i, err, "a NUL byte; JSON is text");
+    for (; status == SC_OK && text[i] != '"'; i += length) {
         length = sc_utf8_length(text + i);
-        if (length == 0)
-            return sc_json_text_fail(doc, i, err, "a byte that is not UTF-8");
-        if ((unsigned char)text[i] < 0x20)
-            return sc_json_text_fail(doc, i, err,
-                                     "a control character or line end within a string; write it as \\u00XX");
-        if (text[i] == '\\' && strncmp(text + i + 1, "u0000", 5) == 0)
-            return sc_json_text_fail(doc, i, err, "a NUL character within a string");
-        length += text[i] == '\\' && text[i + 1];
+        if (i >= doc->size)
+            status = sc_json_text_fail(doc, *at, err, "a string that does not end; expected a closing \"");
+        else if (text[i] == '\0')
+            status = sc_json_text_fail(doc, i, err, "a NUL byte; JSON is text");
+        else if (length == 0)
+            status = sc_json_text_fail(doc, i, err, "a byte that is not UTF-8");
+        else if ((unsigned char)text[i] < 0x20)
+            status =
+                sc_json_text_fail(doc, i, err, "a control character or line end within a string; write it as \\u00XX");
+        else if (text[i] == '\\' && text[i + 1])
+            status = check_escape(doc, i, &length, err);
     }
     *at = i + 1;
-    return SC_OK;
+    return status;
 }
 
 /* -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? */
@@ -124,30 +154,105 @@ static enum sc_status check_number(const struct sc_json_doc *doc, size_t *at, st
     return SC_OK;
 }
 
-enum sc_status sc_json_check_text(const struct sc_json_doc *doc, int *depth, struct sc_error *err)
+/* What has to come next. */
+enum next { VALUE, ITEM_OR_END, KEY_OR_END, KEY, COLON, COMMA_OR_END, NOTHING };
+
+static enum sc_status order_fail(const struct sc_json_doc *doc, size_t at, enum next next, bool object,
+                                 struct sc_error *err)
 {
-    *depth = 0;
-    for (size_t at = sc_json_mark(doc); at < doc->size;) {
-        char c = doc->text[at];
-        enum sc_status status = SC_OK;
-        if (c == '"')
-            status = check_string(doc, &at, err);
-        else if (c == '-' || (c >= '0' && c <= '9'))
-            status = check_number(doc, &at, err);
-        else if ((c == '{' || c == '[') && ++*depth > SC_JSON_DEPTH)
-            status = sc_json_text_fail(doc, at, err, "nested deeper than the 200 levels that are accepted");
-        else if (c == '\0')
-            status = sc_json_text_fail(doc, at, err, "a NUL byte; JSON is text");
-        else if ((unsigned char)c < 0x20 && !strchr(spaces, c))
-            status = sc_json_text_fail(doc, at, err, "a control character; JSON is text");
-        else {
-            *depth -= c == '}' || c == ']';
-            at++;
+    static const char *const expected[] = {
+        [VALUE] = "a value",
+        [ITEM_OR_END] = "a value or ]",
+        [KEY_OR_END] = "a key in quotes or }",
+        [KEY] = "a key in quotes",
+        [COLON] = "a colon",
+    };
+    const char *what = next == COMMA_OR_END ? object ? "a comma or }" : "a comma or ]" : expected[next];
+    sc_json_text_fail(doc, at, err, "");
+    return sc_fail(err, SC_INPUT, "%s; expected %s", at < doc->size ? "not JSON here" : "the text ends too early",
+                   what);
+}
+
+/* A string, number or word at *at, which moves behind it. */
+static enum sc_status check_scalar(const struct sc_json_doc *doc, size_t *at, enum next next, struct sc_error *err)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    const char *text = doc->text + *at;
+    if (*text == '"')
+        return check_string(doc, at, err);
+    if (*text == '-' || (*text >= '0' && *text <= '9'))
+        return check_number(doc, at, err);
+    for (size_t w = 0; w < SC_LEN(words); w++)
+        if (strncmp(text, words[w], strlen(words[w])) == 0) {
+            *at += strlen(words[w]);
+            return SC_OK;
         }
+    return order_fail(doc, *at, next, false, err);
+}
+
+/* What is no JSON wherever it stands between tokens. */
+static enum sc_status check_byte(const struct sc_json_doc *doc, size_t at, struct sc_error *err)
+{
+    unsigned char c = (unsigned char)doc->text[at];
+    return at >= doc->size || c >= 0x20 ? SC_OK
+           : c == 0                     ? sc_json_text_fail(doc, at, err, "a NUL byte; JSON is text")
+                                        : sc_json_text_fail(doc, at, err, "a control character; JSON is text");
+}
+
+struct scan {
+    bool object[SC_JSON_DEPTH + 2]; /* or an array; by depth */
+    int depth;
+    enum next next;
+};
+
+/* Takes a bracket, comma or colon; false when `c` is none or may not stand here. */
+static bool take_mark(struct scan *scan, char c)
+{
+    bool object = scan->object[scan->depth];
+    enum next next = scan->next;
+    if ((c == '{' || c == '[') && next <= ITEM_OR_END) {
+        scan->object[++scan->depth] = c == '{';
+        scan->next = c == '{' ? KEY_OR_END : ITEM_OR_END;
+    } else if ((c == '}' || c == ']') && object == (c == '}') &&
+               (next == KEY_OR_END || next == ITEM_OR_END || next == COMMA_OR_END)) {
+        scan->next = --scan->depth ? COMMA_OR_END : NOTHING;
+    } else if (c == ',' && next == COMMA_OR_END) {
+        scan->next = object ? KEY : VALUE;
+    } else if (c == ':' && next == COLON) {
+        scan->next = VALUE;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+enum sc_status sc_json_check_text(const struct sc_json_doc *doc, struct sc_error *err)
+{
+    struct scan scan = {.next = VALUE};
+    size_t at = sc_json_skip_space(doc, sc_json_mark(doc));
+    if (at >= doc->size)
+        return sc_json_text_fail(doc, sc_json_mark(doc), err, "empty; expected a JSON object");
+    for (;; at = sc_json_skip_space(doc, at)) {
+        enum sc_status status = check_byte(doc, at, err);
         if (status != SC_OK)
             return status;
+        if (scan.next == NOTHING)
+            return at >= doc->size ? SC_OK : sc_json_text_fail(doc, at, err, "text after the end of the JSON value");
+        char c = doc->text[at];
+        if (take_mark(&scan, c)) {
+            if (scan.depth > SC_JSON_DEPTH)
+                return sc_json_text_fail(doc, at, err, "nested deeper than the 200 levels that are accepted");
+            at++;
+            continue;
+        }
+        bool key = scan.next == KEY || scan.next == KEY_OR_END;
+        if (key ? c != '"' : scan.next > ITEM_OR_END)
+            return order_fail(doc, at, scan.next, scan.object[scan.depth], err);
+        status = key ? check_string(doc, &at, err) : check_scalar(doc, &at, scan.next, err);
+        if (status != SC_OK)
+            return status;
+        scan.next = key ? COLON : scan.depth ? COMMA_OR_END : NOTHING;
     }
-    return SC_OK;
 }
 
 /* ---- where a value stands; the text is known to be JSON ---- */
