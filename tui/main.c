@@ -11,17 +11,6 @@
 #include "batch/batch.h"
 #include "ui/app.h"
 
-static bool is_session(const char *path)
-{
-    struct sc_json_doc *doc;
-    if (strcmp(path, "-") == 0 || sc_json_load(path, &doc, NULL) != SC_OK)
-        return false;
-    const char *kind = sc_json_string(sc_json_get(sc_json_root(doc), "kind"));
-    bool session = kind && strcmp(kind, "session") == 0;
-    sc_json_doc_free(doc);
-    return session;
-}
-
 static int explore(struct tui_args *args)
 {
     struct sc_error err = {0};
@@ -30,7 +19,7 @@ static int explore(struct tui_args *args)
     struct tui_term_options options = {.colour = args->colour, .theme = args->theme};
     struct tui_start start = {.settings = &args->settings, .ascii = args->ascii || (!utf8 && !scripted), .threads = true};
     const char *model = args->word_count ? args->words[0] : NULL;
-    if (model && is_session(model))
+    if (model && tui_is_session(model))
         start.session = model;
     else if (model && !sc_settings_set_model(&args->settings, model))
         return tui_report(&(struct sc_error){.status = SC_NO_MEMORY, .message = "no memory for the settings"});

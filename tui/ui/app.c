@@ -40,6 +40,8 @@ void tui_list_place(struct tui_app *app, struct tui_list *list, struct tui_rect 
         app->hits[app->hit_count++] = (struct tui_hit){rect, list, pane};
 }
 
+enum { LOG_MAX = 1000 };
+
 void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...)
 {
     va_list args;
@@ -50,10 +52,16 @@ void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...)
     for (char *c = app->message; *c; c++)
         if (*c == '\n')
             *c = ' ';
+    if (role == TUI_DIM) /* hints are not for the log */
+        return;
     char *copy = sc_alloc(strlen(app->message) + 1);
     if (!copy)
         return;
     strcpy(copy, app->message);
+    if (app->log.count >= LOG_MAX) {
+        sc_free(app->log.data[0]);
+        memmove(app->log.data, app->log.data + 1, --app->log.count * sizeof *app->log.data);
+    }
     if (!sc_vec_push(&app->log, copy)) {
         sc_free(copy);
         return;
@@ -94,29 +102,38 @@ void tui_submit(struct tui_app *app)
     app->solve_started = sc_now();
 }
 
-/* Would these pins name an op and a strategy of it? Said at once, before any solve. */
-static bool pins_make_sense(struct tui_app *app, const struct sc_settings *settings)
+static bool names_an_op(struct tui_app *app, const char *glob)
 {
-    for (int i = 0; app->graph && i < settings->pins.count; i++) {
-        const char *pin = settings->pins.at[i], *equals = strchr(pin, '=');
-        char glob[512];
-        bool found = false;
-        if (!equals || (size_t)(equals - pin) >= sizeof glob)
+    const struct sc_graph *graph = app->graph;
+    for (int op = 0; op < graph->op_count; op++)
+        if (sc_glob_match(glob, graph->ops[op].name))
+            return true;
+    const char **names = sc_calloc((size_t)graph->op_count + 1, sizeof *names);
+    for (int op = 0; names && op < graph->op_count; op++)
+        names[op] = graph->ops[op].name;
+    const char *near = names ? sc_nearest(glob, names, (size_t)graph->op_count) : NULL;
+    tui_say(app, TUI_BAD, "no op is named '%s'%s%s%s", glob, near ? "; did you mean '" : "", near ? near : "",
+            near ? "'?" : "");
+    sc_free(names);
+    return false;
+}
+
+/* A pin that matches nothing is refused before it is made. `command` may be several, separated by ";". */
+static bool pins_make_sense(struct tui_app *app, const char *command)
+{
+    char glob[512];
+    for (const char *one = command; one && app->graph; one = strchr(one, ';')) {
+        one += strspn(one, "; \t");
+        if (strncmp(one, "pin ", 4) != 0)
             continue;
-        memcpy(glob, pin, (size_t)(equals - pin));
-        glob[equals - pin] = '\0';
-        for (int op = 0; !found && op < app->graph->op_count; op++)
-            found = sc_glob_match(glob, app->graph->ops[op].name);
-        if (!found) {
-            const char **names = sc_calloc((size_t)app->graph->op_count + 1, sizeof *names);
-            for (int op = 0; names && op < app->graph->op_count; op++)
-                names[op] = app->graph->ops[op].name;
-            const char *near = names ? sc_nearest(glob, names, (size_t)app->graph->op_count) : NULL;
-            tui_say(app, TUI_BAD, "no op is named '%s'%s%s%s", glob, near ? "; did you mean '" : "", near ? near : "",
-                    near ? "'?" : "");
-            sc_free(names);
+        const char *begin = one + 4 + strspn(one + 4, " \t");
+        size_t length = strcspn(begin, " \t;");
+        if (!length || length >= sizeof glob)
+            continue;
+        memcpy(glob, begin, length);
+        glob[length] = '\0';
+        if (!names_an_op(app, glob))
             return false;
-        }
     }
     return true;
 }
@@ -128,14 +145,11 @@ bool tui_apply(struct tui_app *app, const char *command)
         tui_say(app, TUI_WARN, "choose a model first");
         return false;
     }
+    if (!pins_make_sense(app, command))
+        return false;
     uint64_t before = sc_session_hash(app->session);
     if (sc_session_apply(app->session, command, &err) != SC_OK) {
         tui_say(app, TUI_BAD, "%s", err.message);
-        return false;
-    }
-    if (strncmp(command, "undo", 4) != 0 && strncmp(command, "redo", 4) != 0 &&
-        !pins_make_sense(app, sc_session_settings(app->session))) {
-        sc_session_apply(app->session, "undo", NULL);
         return false;
     }
     if (sc_session_hash(app->session) != before)
@@ -143,83 +157,125 @@ bool tui_apply(struct tui_app *app, const char *command)
     return true;
 }
 
-bool tui_open_model(struct tui_app *app, const char *path)
+bool tui_is_session(const char *path)
+{
+    struct sc_json_doc *doc;
+    if (strcmp(path, "-") == 0 || sc_json_load(path, &doc, NULL) != SC_OK)
+        return false;
+    const char *kind = sc_json_string(sc_json_get(sc_json_root(doc), "kind"));
+    bool session = kind && strcmp(kind, "session") == 0;
+    sc_json_doc_free(doc);
+    return session;
+}
+
+/* A session of another model keeps the settings of this one: machine, mode and the like; not its pins. */
+static enum sc_status new_session(const struct tui_app *app, const char *path, struct sc_session **out,
+                                  struct sc_error *err)
+{
+    struct sc_settings settings;
+    sc_settings_init(&settings);
+    bool ok = !app->session || sc_settings_copy(&settings, sc_session_settings(app->session));
+    for (int i = 0; i < settings.pins.count; i++)
+        sc_free(settings.pins.at[i]);
+    sc_free(settings.pins.at);
+    settings.pins = (struct sc_texts){0};
+    enum sc_status status = ok && sc_settings_set_model(&settings, path)
+                                ? sc_session_new(&settings, out, err)
+                                : sc_fail(err, SC_NO_MEMORY, "no memory to open %s", path);
+    sc_settings_free(&settings);
+    return status;
+}
+
+bool tui_open(struct tui_app *app, const char *path)
 {
     struct sc_error err = {0};
-    struct sc_settings settings;
     struct sc_session *session = NULL;
     struct sc_graph *graph = NULL;
     struct sc_cluster *cluster = NULL;
     char text[1024];
-    bool ok = true;
-    sc_settings_init(&settings);
-    if (app->session)
-        ok = sc_settings_copy(&settings, sc_session_settings(app->session));
-    ok = ok && sc_settings_set_model(&settings, path);
-    if (!ok)
-        sc_fail(&err, SC_NO_MEMORY, "no memory to open %s", path);
-    ok = ok && sc_planner_load(app->planner, &settings, &graph, &cluster, &err) == SC_OK;
-    ok = ok && sc_session_new(&settings, &session, &err) == SC_OK;
-    sc_settings_free(&settings);
-    if (!ok) {
-        sc_graph_free(graph);
-        sc_cluster_free(cluster);
+    bool saved = tui_is_session(path);
+    enum sc_status status = saved ? sc_session_load(path, &session, &err) : new_session(app, path, &session, &err);
+    if (status == SC_OK)
+        status = sc_planner_load(app->planner, sc_session_settings(session), &graph, &cluster, &err);
+    if (status != SC_OK) {
+        sc_session_free(session);
         sc_error_format(&err, text, sizeof text);
         tui_say(app, TUI_BAD, "%s", text);
         return false;
     }
-    tui_candidates_drop(app);
     sc_session_free(app->session);
     sc_plan_free(app->plan);
     sc_graph_free(app->graph);
     sc_cluster_free(app->cluster);
+    tui_candidates_drop(app);
+    snprintf(app->session_path, sizeof app->session_path, "%s", saved ? path : "");
     app->session = session;
     app->plan = NULL;
     app->graph = graph;
     app->cluster = cluster;
+    app->recovered = false;
     app->list = (struct tui_list){0};
+    app->filter[0] = '\0';
     app->rows_stale = true;
     app->view = TUI_VIEW_GRAPH;
+    app->pane = TUI_PANE_GRAPH;
     tui_submit(app);
     return true;
 }
 
 /* ---- results ---- */
 
+static void say_no_plan(struct tui_app *app, const struct sc_plan *plan)
+{
+    struct sc_str text = {0};
+    for (int i = 0; i < plan->conflict_count; i++)
+        sc_str_addf(&text, "%s%s", i ? "; " : "", plan->conflicts[i]);
+    if (plan->status == SC_SOLVED_INFEASIBLE)
+        tui_say(app, TUI_BAD, "no plan: these cannot hold together: %s", sc_str_text(&text));
+    else
+        tui_say(app, TUI_BAD, "stopped before a plan was found; r tries again");
+    sc_str_free(&text);
+}
+
+/* Ops whose strategy is another one now; -1 when the two are of different machines or models. */
+static int count_changes(const struct sc_plan *old, const struct sc_plan *plan)
+{
+    int changes = 0;
+    if (old->costs != plan->costs)
+        return -1;
+    for (int op = 0; op < plan->graph->op_count; op++)
+        changes += old->choice[plan->costs->op_node[op]] != plan->choice[plan->costs->op_node[op]];
+    return changes;
+}
+
+/* "solved in 21 ms: iteration +3.2 ms (+0.14 %), 3 ops changed" */
 static void say_plan(struct tui_app *app, const struct sc_plan *old, const struct sc_plan *plan)
 {
-    char time[32], change[32];
+    struct sc_str text = {0};
+    char number[32];
     if (!plan->choice) {
-        struct sc_str text = {0};
-        for (int i = 0; i < plan->conflict_count; i++)
-            sc_str_addf(&text, "%s%s", i ? "; " : "", plan->conflicts[i]);
-        tui_say(app, TUI_BAD, plan->status == SC_SOLVED_INFEASIBLE ? "no plan: these cannot hold together: %s (u takes the last change back)"
-                                                                   : "stopped with no plan%s", sc_str_text(&text));
-        sc_str_free(&text);
+        say_no_plan(app, plan);
         return;
     }
-    for (int i = 0; i < plan->warning_count; i++)
-        tui_say(app, TUI_WARN, "%s", plan->warnings[i]);
-    if (plan->warning_count)
-        return;
-    sc_format_seconds(plan->solve_s, time, sizeof time);
+    bool proven = plan->status == SC_SOLVED_OPTIMAL;
+    sc_format_seconds(plan->solve_s, number, sizeof number);
+    sc_str_addf(&text, proven ? "solved in %s" : "stopped after %s, not proven best", number);
     if (old && old->choice && old->graph == plan->graph) {
         double delta = plan->objective_s - old->objective_s;
-        int flips = 0;
-        if (old->costs->node_count == plan->costs->node_count)
-            for (int op = 0; op < plan->graph->op_count; op++) {
-                char was[64], is[64];
-                sc_plan_op_strategy(old, op, was, sizeof was);
-                sc_plan_op_strategy(plan, op, is, sizeof is);
-                flips += strcmp(was, is) != 0;
-            }
-        sc_format_seconds(fabs(delta), change, sizeof change);
-        tui_say(app, TUI_PLAIN, "solved in %s: iteration %s%s (%+.2f %%), %d op%s changed", time,
-                delta > 0 ? "+" : delta < 0 ? "-" : "\xc2\xb1", change, 100 * delta / old->objective_s, flips,
-                flips == 1 ? "" : "s");
-    } else {
-        tui_say(app, TUI_PLAIN, "solved in %s", time);
+        int changes = count_changes(old, plan);
+        sc_format_seconds(fabs(delta), number, sizeof number);
+        if (delta != 0)
+            sc_str_addf(&text, ": iteration %c%s (%+.3g %%)", delta > 0 ? '+' : '-', number,
+                        100 * delta / old->objective_s);
+        else
+            sc_str_add(&text, ": iteration as before");
+        if (changes >= 0)
+            sc_str_addf(&text, ", %d op%s changed", changes, changes == 1 ? "" : "s");
     }
+    tui_say(app, proven ? TUI_PLAIN : TUI_WARN, "%s", sc_str_text(&text));
+    for (int i = 0; i < plan->warning_count; i++)
+        tui_say(app, TUI_WARN, "%s", plan->warnings[i]);
+    sc_str_free(&text);
 }
 
 /* An answer about the op whose candidates are shown, or about one that was left meanwhile. */
@@ -305,9 +361,10 @@ void tui_app_key(struct tui_app *app, int key)
         app->confirm_quit = false;
         if (key == 'y')
             tui_run(app, "save-quit");
-        else if (key == 'n')
+        else if (key == 'n') {
+            tui_autosave_drop(app);
             app->quit = true;
-        else
+        }        else
             tui_say(app, TUI_PLAIN, "still here");
         return;
     }

@@ -96,6 +96,7 @@ struct tui_app {
     char message[512];
     enum tui_role message_role;
     char session_path[512];
+    bool recovered;                /* the session is that of a terminal that went away, not saved since */
 
     /* The line editor: ':' commands, '/' search, 'f' filter. 0: not editing. */
     int editing;
@@ -132,8 +133,19 @@ void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...) _
 bool tui_apply(struct tui_app *app, const char *command);
 void tui_run(struct tui_app *app, const char *line); /* a ':' line */
 void tui_submit(struct tui_app *app);                /* plan the session's settings */
-bool tui_open_model(struct tui_app *app, const char *path);
+bool tui_open(struct tui_app *app, const char *path); /* a model, a sample by name, or a session */
+bool tui_is_session(const char *path);
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan); /* takes the reference */
+
+/* ---- what outlives the program (ui/state.c) ---- */
+
+void tui_history_add(struct tui_app *app, const char *line);
+void tui_history_load(struct tui_app *app);
+void tui_history_save(const struct tui_app *app);
+void tui_autosave(struct tui_app *app);         /* what is not saved, when the terminal goes away */
+void tui_autosave_mention(struct tui_app *app); /* says so when there is one */
+bool tui_autosave_path(char *out, size_t size); /* false: there is none */
+void tui_autosave_drop(struct tui_app *app);    /* when a recovered session is saved or given up */
 
 /* ---- rows (views/rows.c), lanes (views/lanes.c) ---- */
 

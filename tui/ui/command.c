@@ -351,9 +351,21 @@ static void run_models(struct tui_app *app, const char *arguments)
 static void run_open(struct tui_app *app, const char *arguments)
 {
     if (*arguments)
-        tui_open_model(app, arguments);
+        tui_open(app, arguments);
     else
         tui_edit_begin(app, ':', "open ");
+}
+
+static void run_recover(struct tui_app *app, const char *arguments)
+{
+    char path[600];
+    (void)arguments;
+    if (!tui_autosave_path(path, sizeof path)) {
+        tui_say(app, TUI_WARN, "there is nothing to recover");
+    } else if (tui_open(app, path)) {
+        app->session_path[0] = '\0'; /* it wants a name of its own */
+        app->recovered = true;
+    }
 }
 
 static void run_write_plan(struct tui_app *app, const char *arguments)
@@ -395,6 +407,7 @@ static bool save_to(struct tui_app *app, const char *path)
         tui_say(app, TUI_BAD, "%s", message);
         return false;
     }
+    tui_autosave_drop(app);
     if (path != app->session_path)
         snprintf(app->session_path, sizeof app->session_path, "%s", path);
     tui_say(app, TUI_GOOD, "session saved to %s", path);
@@ -426,7 +439,8 @@ static void run_save_quit(struct tui_app *app, const char *arguments)
 static void run_quit(struct tui_app *app, const char *arguments)
 {
     char path[sizeof app->session_path];
-    if (!app->session || !sc_session_dirty(app->session) || strcmp(arguments, "!") == 0) {
+    bool unsaved = app->session && (sc_session_dirty(app->session) || app->recovered);
+    if (!unsaved || strcmp(arguments, "!") == 0) {
         app->quit = true;
         return;
     }
@@ -528,7 +542,8 @@ static const struct tui_command commands[] = {
      "Why"},
     {"log", "L", "", "", "what was said", run_log, false, NULL},
     {"models", "M", "", "", "choose another sample", run_models, false, NULL},
-    {"open", "", "", "FILE", "open a model file, or a sample by name", run_open, false, NULL},
+    {"open", "", "", "FILE", "open a model file, a sample by name, or a session", run_open, false, NULL},
+    {"recover", "", "", "", "open the changes that were kept when a terminal went away", run_recover, false, NULL},
     {"save", "Ctrl-S", "", "[FILE]", "save the session", run_save, false, NULL},
     {"save-quit", "", "", "[FILE]", "save the session and leave", run_save_quit, false, NULL},
     {"write-plan", "", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},

@@ -67,12 +67,7 @@ static void finish(struct tui_app *app)
     app->editing = 0;
     app->message[0] = '\0';
     if (kind == ':' && line[0]) {
-        char *copy = sc_alloc(strlen(line) + 1);
-        if (copy) {
-            strcpy(copy, line);
-            if (!sc_vec_push(&app->history, copy))
-                sc_free(copy);
-        }
+        tui_history_add(app, line);
         tui_run(app, line);
     } else if (kind == '/') {
         snprintf(app->search, sizeof app->search, "%.63s", line);

@@ -5,38 +5,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "ui/app.h"
-
-/* $XDG_STATE_HOME/stagecut/autosave.json, where a session goes when the terminal does. */
-static bool autosave_path(char *out, size_t size)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    char dir[512];
-    if (state && *state)
-        snprintf(dir, sizeof dir, "%s/stagecut", state);
-    else if (home && *home)
-        snprintf(dir, sizeof dir, "%s/.local/state/stagecut", home);
-    else
-        return false;
-    for (char *slash = dir + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        mkdir(dir, 0700);
-        *slash = '/';
-    }
-    mkdir(dir, 0700);
-    return snprintf(out, size, "%s/autosave.json", dir) < (int)size;
-}
-
-static void autosave(struct tui_app *app)
-{
-    char path[600];
-    if (app->session && sc_session_dirty(app->session) && autosave_path(path, sizeof path))
-        sc_session_save(app->session, path, NULL);
-}
 
 static void refresh(struct tui_app *app)
 {
@@ -64,7 +35,7 @@ static void take_keys(struct tui_app *app)
 {
     for (int key, n = 0; n < 256 && !app->quit && (key = tui_term_key(app->term)) != TUI_KEY_NONE; n++) {
         if (key == TUI_KEY_EOF)
-            autosave(app);
+            tui_autosave(app);
         tui_app_key(app, key);
         if (app->rows_stale)
             tui_rows_build(app);
@@ -73,6 +44,8 @@ static void take_keys(struct tui_app *app)
 
 int tui_app_loop(struct tui_app *app)
 {
+    tui_history_load(app);
+    tui_autosave_mention(app);
     refresh(app); /* first paint comes before the first solve */
     tui_submit(app);
     while (!app->quit) {
@@ -83,11 +56,11 @@ int tui_app_loop(struct tui_app *app)
         if (ready < 0 && errno != EINTR)
             break;
         if (!take_signals(app)) {
-            autosave(app);
+            tui_autosave(app);
             return 128 + tui_term_leave_signal();
         }
         if (ready > 0 && fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
-            autosave(app);
+            tui_autosave(app);
             return 0;
         }
         tui_app_results(app);
@@ -95,6 +68,7 @@ int tui_app_loop(struct tui_app *app)
         if (!app->quit)
             refresh(app);
     }
+    tui_history_save(app);
     return 0;
 }
 

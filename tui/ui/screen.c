@@ -27,84 +27,154 @@ const struct tui_view_ops *tui_view_at(int index)
     return index >= 0 && index < TUI_VIEW_COUNT ? views[index] : NULL;
 }
 
-static void describe_run(const struct tui_app *app, struct sc_str *out)
+/* ---- header ---- */
+
+/* How much is said: all of it; less and less of the iteration; the machine alone; nothing. */
+enum { WIDEST = 0, MACHINE = 3, NARROWEST = 4 };
+
+/* "8×H100 x=4 y=2": the devices, and the axes that strategies name. */
+static void describe_machine(const struct tui_app *app, struct sc_str *out)
 {
-    const struct sc_graph *graph = app->graph;
-    const struct sc_plan *plan = app->plan;
-    sc_str_addf(out, "%s", sc_mode_name(graph->mode));
-    if (graph->batch)
-        sc_str_addf(out, "  %" PRId64 "\xc3\x97%" PRId64, graph->microbatches, graph->batch);
-    if (graph->sequence)
-        sc_str_addf(out, "\xc3\x97%" PRId64, graph->sequence);
-    if (plan && plan->graph == graph) {
-        const struct sc_mesh *mesh = &plan->costs->mesh;
-        sc_str_addf(out, "  %s ", app->cluster->name);
-        for (int a = 0; a < mesh->axes.count; a++)
-            sc_str_addf(out, "%s%c%d", a ? "\xc3\x97" : "", sc_axis_name(a), mesh->axes.size[a]);
-    } else if (app->cluster) {
-        sc_str_addf(out, "  %s", app->cluster->name);
-    }
+    const struct sc_plan *plan = app->plan && app->plan->graph == app->graph ? app->plan : NULL;
+    const struct sc_cluster *cluster = plan ? plan->cluster : app->cluster;
+    int devices = plan ? plan->costs->mesh.hosts * plan->costs->mesh.devices
+                       : cluster->hosts * cluster->devices_per_host;
+    sc_str_addf(out, "%d\xc3\x97%.*s", devices, (int)strcspn(cluster->device.name, "- "), cluster->device.name);
+    for (int a = 0; plan && a < plan->costs->mesh.axes.count; a++)
+        sc_str_addf(out, " %c=%d", sc_axis_name(a), plan->costs->mesh.axes.size[a]);
 }
 
-/* The right end of the header: what the plan costs and whether that is proven; or how the solve goes. */
+/* What is planned, and on what. */
+static void describe_model(const struct tui_app *app, int width, struct sc_str *out)
+{
+    const struct sc_graph *graph = app->graph;
+    int64_t batch = graph->batch * graph->microbatches;
+    if (width == NARROWEST)
+        return;
+    if (width < MACHINE)
+        sc_str_addf(out, "%s  ", sc_mode_name(graph->mode));
+    if (batch && width < 2) {
+        sc_str_addf(out, "batch %" PRId64, batch);
+        if (graph->microbatches > 1)
+            sc_str_addf(out, " in %" PRId64 " microbatches", graph->microbatches);
+        if (graph->sequence && width == WIDEST)
+            sc_str_addf(out, " of %" PRId64 "\xc3\x97%" PRId64 " tokens", graph->batch, graph->sequence);
+        sc_str_add(out, "  ");
+    } else if (batch && width < MACHINE) {
+        sc_str_addf(out, "batch %" PRId64, batch);
+        if (graph->microbatches > 1)
+            sc_str_addf(out, "/%" PRId64, graph->microbatches);
+        sc_str_add(out, "  ");
+    }
+    describe_machine(app, out);
+}
+
+/* "optimal" is said only of what is proven. */
+static enum tui_role describe_status(const struct sc_plan *plan, struct sc_str *out)
+{
+    if (plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0) {
+        sc_str_add(out, "optimal");
+        return TUI_GOOD;
+    }
+    if (isfinite(plan->bound_s) && plan->bound_s > 0)
+        sc_str_addf(out, "gap %.2g %%", 100 * plan->gap);
+    else
+        sc_str_add(out, "not proven");
+    return TUI_WARN;
+}
+
+/* The right end: what the plan costs and whether that is proven; of an older plan while a new one is made. */
 static enum tui_role describe_plan(const struct tui_app *app, int width, struct sc_str *out)
 {
     const struct sc_plan *plan = app->plan;
-    char time[32];
-    enum tui_role role = TUI_DIM;
-    if (plan && plan->choice) {
-        sc_format_seconds(plan->iteration_s, time, sizeof time);
-        sc_str_addf(out, "%s%s", app->solving ? "before: " : "", time);
-        bool proven = plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0;
-        if (proven && !app->solving)
-            sc_str_add(out, "  optimal");
-        else if (!app->solving)
-            sc_str_addf(out, "  not proven, gap %.2g %%", 100 * plan->gap);
-        if (!app->solving && plan->flops_per_device > 0 && width >= 90)
-            sc_str_addf(out, "  %.3g TFLOP/s/device", plan->flops_per_device / 1e12);
-        role = app->solving ? TUI_DIM : proven ? TUI_GOOD : TUI_WARN;
-    } else if (plan && !app->solving) {
-        sc_str_add(out, plan->status == SC_SOLVED_INFEASIBLE ? "no plan is possible" : "no plan in time");
-        role = TUI_BAD;
-    }
-    if (app->solving && app->worker) {
-        struct sc_progress_value p = sc_worker_progress(app->worker);
-        double elapsed = sc_now() - app->solve_started;
-        sc_str_addf(out, "%ssolving", out->length ? "  " : "");
-        if (elapsed > 0.3) {
-            sc_str_addf(out, " %s %.1f s", p.phase, elapsed);
-            if (isfinite(p.best) && isfinite(p.bound) && p.best > 0)
-                sc_str_addf(out, " gap %.2g %%", 100 * (p.best - p.bound) / p.best);
+    char text[32], limit[32];
+    if (app->solving) {
+        if (plan && plan->choice) {
+            sc_format_seconds(plan->iteration_s, text, sizeof text);
+            sc_str_addf(out, "was %s  ", text);
         }
-        role = TUI_WARN;
+        sc_str_addf(out, "solving %.1f s", sc_now() - app->solve_started);
+        return TUI_WARN;
+    }
+    if (!plan)
+        return TUI_DIM;
+    if (!plan->choice) {
+        sc_str_add(out, plan->status == SC_SOLVED_INFEASIBLE ? "no plan is possible" : "no plan in time");
+        return TUI_BAD;
+    }
+    sc_format_seconds(plan->iteration_s, text, sizeof text);
+    sc_str_addf(out, "%s%s  ", width < NARROWEST ? "iteration " : "", text);
+    enum tui_role role = describe_status(plan, out);
+    if (width == WIDEST && plan->flops_per_device > 0)
+        sc_str_addf(out, "  %.3g TFLOP/s/device", plan->flops_per_device / 1e12);
+    if (width == WIDEST) {
+        sc_format_bytes(plan->peak_bytes, text, sizeof text);
+        sc_format_bytes(plan->costs->memory_bytes, limit, sizeof limit);
+        sc_str_addf(out, "  %s of %s", text, limit);
     }
     return role;
 }
 
+/* The widest pair of both ends that fits. */
 static void draw_header(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
+    static const struct {
+        int left, right;
+    } pairs[] = {{0, 0}, {1, 0}, {1, 1}, {2, 1}, {3, 1}, {3, 4}, {4, 4}};
     struct sc_str left = {0}, right = {0};
     enum tui_role role = TUI_DIM;
-    int x = tui_text(grid, rect, 1, 0, TUI_DIM, "stagecut");
     if (!app->graph) {
-        tui_text(grid, rect, x + 2, 0, TUI_PLAIN, "see and steer how a model is spread over devices");
+        int x = tui_text(grid, rect, 1, 0, TUI_HEADER, "stagecut");
+        tui_text(grid, rect, x + 2, 0, TUI_DIM, "see and steer how a model is spread over devices");
         return;
     }
-    role = describe_plan(app, rect.width, &right);
-    describe_run(app, &left);
-    int room = rect.width - tui_text_width(sc_str_text(&right)) - 2;
-    struct tui_rect part = rect;
-    if (room > 12 && part.width > room)
-        part.width = room;
-    x = tui_text(grid, part, x + 2, 0, TUI_HEADER, app->graph->name);
-    tui_text(grid, part, x + 2, 0, TUI_PLAIN, sc_str_text(&left));
+    int name = tui_text_width(app->graph->name);
+    for (size_t i = 0; i < SC_LEN(pairs); i++) {
+        sc_str_clear(&left);
+        sc_str_clear(&right);
+        describe_model(app, pairs[i].left, &left);
+        role = describe_plan(app, pairs[i].right, &right);
+        int used = name + tui_text_width(sc_str_text(&left)) + tui_text_width(sc_str_text(&right)) + 6;
+        if (used <= rect.width)
+            break;
+    }
+    int x = tui_text(grid, rect, 1, 0, TUI_HEADER, app->graph->name);
+    tui_text(grid, rect, x + 2, 0, TUI_PLAIN, sc_str_text(&left));
     tui_right(grid, rect, 0, 0, rect.width - 1, role, sc_str_text(&right));
     sc_str_free(&left);
     sc_str_free(&right);
 }
 
+/* ---- the lines at the bottom ---- */
+
+/* How the solve goes, once it takes long enough to wonder. */
+static void draw_progress(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+{
+    struct sc_progress_value p = sc_worker_progress(app->worker);
+    struct sc_str text = {0};
+    char number[32];
+    sc_str_addf(&text, "%s", p.phase);
+    if (isfinite(p.best)) {
+        sc_format_seconds(p.best, number, sizeof number);
+        sc_str_addf(&text, "  best %s", number);
+    }
+    if (isfinite(p.bound) && p.bound > 0) {
+        sc_format_seconds(p.bound, number, sizeof number);
+        sc_str_addf(&text, "  bound %s", number);
+    }
+    if (isfinite(p.best) && isfinite(p.bound) && p.best > 0)
+        sc_str_addf(&text, "  gap %.2g %%", 100 * (p.best - p.bound) / p.best);
+    int x = tui_text(grid, rect, 1, 0, TUI_WARN, sc_str_text(&text));
+    tui_text(grid, rect, x + 3, 0, TUI_DIM, "Ctrl-C keeps the best so far");
+    sc_str_free(&text);
+}
+
 static void draw_message(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
+    if (!app->editing && !app->message[0] && app->solving && app->worker && sc_now() - app->solve_started > 0.3) {
+        draw_progress(app, grid, rect);
+        return;
+    }
     if (!app->editing) {
         tui_text(grid, rect, 1, 0, app->message_role, app->message);
         return;

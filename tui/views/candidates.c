@@ -194,6 +194,18 @@ static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rec
     }
 }
 
+/* Which constraints cannot hold together. */
+static void draw_conflict(const struct sc_plan *plan, struct tui_grid *grid, struct tui_rect rect)
+{
+    int y = 2;
+    tui_text(grid, rect, 0, 0, TUI_BAD, "No plan satisfies these together:");
+    for (int i = 0; i < plan->conflict_count; i++) {
+        struct tui_rect line = {rect.x + 2, rect.y + y, rect.width - 2, rect.height - y};
+        y += tui_paragraph(grid, line, 0, TUI_PLAIN, plan->conflicts[i], strlen(plan->conflicts[i]));
+    }
+    tui_text(grid, rect, 0, y + 1, TUI_DIM, "u takes the last change back; :unpin GLOB and :set memory GIB loosen one");
+}
+
 /* The list has the room it needs, but leaves half of it to the reasons when they need that. */
 void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused)
 {
@@ -201,6 +213,10 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
     struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2}, reasons = body;
     if (tui_current_op(app) < 0)
         return;
+    if (app->plan && !app->plan->choice && app->plan->conflict_count && !app->solving) {
+        draw_conflict(app->plan, grid, rect);
+        return;
+    }
     if (row->fold) {
         tui_render_fold(app, grid, rect, row);
         return;
@@ -219,4 +235,6 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
         tui_render_why(app, grid, reasons);
     }
     draw_list(app, grid, body, focused);
+    for (int y = 0; app->solving && y < body.height; y++) /* of the plan before */
+        tui_tint(grid, body, y, TUI_DIM);
 }

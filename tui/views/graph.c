@@ -59,7 +59,11 @@ static struct columns measure(const struct tui_app *app, int width)
 static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct columns *c)
 {
     int x = c->gutter + c->name;
-    tui_text(grid, rect, 1, 0, TUI_TITLE, app->filter[0] ? "graph (filtered)" : "graph");
+    int end = tui_text(grid, rect, 1, 0, TUI_TITLE, "graph");
+    if (app->filter[0])
+        end = tui_textf(grid, rect, end + 1, 0, TUI_WARN, "only '%s'", app->filter);
+    if (app->solving && app->plan)
+        tui_text(grid, rect, end + 1, 0, TUI_WARN, "plan before the change");
     tui_text(grid, rect, x, 0, TUI_DIM, "strategy");
     x += c->strategy;
     if (c->compute)
@@ -124,6 +128,12 @@ static void row_strategy(const struct tui_app *app, const struct tui_row *row, c
         snprintf(out, size, "%d kinds", kinds);
 }
 
+/* Numbers of a plan that is no longer wanted are not to be taken for those of the new one. */
+static enum tui_role aged(const struct tui_app *app, enum tui_role role)
+{
+    return app->solving && app->plan ? TUI_DIM : role;
+}
+
 static void draw_cost(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double value,
                       void (*format)(double, char *, size_t), enum tui_role role)
 {
@@ -159,15 +169,18 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     x = c->gutter + c->name;
     if (pinned)
         tui_put(grid, part, x - 2, y, 'p', TUI_PINNED);
-    tui_text(grid, part, x, y, pinned ? TUI_PINNED : row->fold ? TUI_DIM : TUI_PLAIN, strategy);
+    tui_text(grid, part, x, y, aged(app, pinned ? TUI_PINNED : row->fold ? TUI_DIM : TUI_PLAIN), strategy);
     x += c->strategy;
+    if (!app->plan || !app->plan->choice || app->plan->graph != app->graph)
+        return; /* nothing is known: that is not the dot of zero */
     tui_row_cost(app, row, &cost);
     const struct sc_memory *m = &cost.memory;
-    draw_cost(grid, rect, x, y, c->compute, cost.compute_s, sc_format_seconds, TUI_COMPUTE);
+    draw_cost(grid, rect, x, y, c->compute, cost.compute_s, sc_format_seconds, aged(app, TUI_COMPUTE));
     draw_cost(grid, rect, x + c->compute, y, c->comm, cost.collective_s + cost.resharding_s, sc_format_seconds,
-              TUI_COMM);
+              aged(app, TUI_COMM));
     draw_cost(grid, rect, x + c->compute + c->comm, y, c->memory,
-              m->parameters + m->gradients + m->optimizer + m->activations + m->cache, sc_format_bytes, TUI_MEMORY);
+              m->parameters + m->gradients + m->optimizer + m->activations + m->cache, sc_format_bytes,
+              aged(app, TUI_MEMORY));
 }
 
 static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)

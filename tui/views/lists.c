@@ -188,7 +188,7 @@ static void picker_enter(struct tui_app *app)
 {
     const struct sc_import_samples *found = samples(app);
     if (found && app->picker_list.cursor < found->count)
-        tui_open_model(app, found->at[app->picker_list.cursor].path);
+        tui_open(app, found->at[app->picker_list.cursor].path);
 }
 
 static bool picker_text(struct tui_app *app, int index, struct sc_str *out)
