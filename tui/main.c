@@ -17,7 +17,8 @@ static int explore(struct tui_args *args)
     struct tui_app *app = NULL;
     bool scripted = args->script != NULL, utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     struct tui_term_options options = {.colour = args->colour, .theme = args->theme};
-    struct tui_start start = {.settings = &args->settings, .ascii = args->ascii || (!utf8 && !scripted), .threads = true};
+    struct tui_start start = {
+        .settings = &args->settings, .ascii = args->ascii || (!utf8 && !scripted), .threads = true};
     const char *model = args->word_count ? args->words[0] : NULL;
     if (model && tui_is_session(model))
         start.session = model;

@@ -148,7 +148,7 @@ static void test_every_size(void **state)
 static void test_random_keys(void **state)
 {
     static const struct screen mlp = {"keys", "mlp-2", "toy-1x4", 80, 24, false, ""};
-    static const int special[] = {TUI_KEY_ENTER, TUI_KEY_TAB, TUI_KEY_ESCAPE, TUI_KEY_UP,   TUI_KEY_DOWN,
+    static const int special[] = {TUI_KEY_ENTER, TUI_KEY_TAB,   TUI_KEY_ESCAPE,    TUI_KEY_UP, TUI_KEY_DOWN,
                                   TUI_KEY_LEFT,  TUI_KEY_RIGHT, TUI_KEY_PAGE_DOWN, TUI_KEY_F1, TUI_KEY_BACKSPACE};
     struct tui_term *term;
     struct tui_app *app = start(&mlp, &term);

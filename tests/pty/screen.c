@@ -56,8 +56,8 @@ static void run_program(const struct screen *s, const char *const *arguments, co
     _exit(127);
 }
 
-/* What a shell is to a program: the leader of its session, which keeps job control possible and tells how its job fares.
- * It stays until the pipe is closed. */
+/* What a shell is to a program: the leader of its session, which keeps job control possible and tells how its job
+ * fares. It stays until the pipe is closed. */
 static void run_leader(const struct screen *s, int slave, int report, const char *const *arguments,
                        const char *const *environment)
 {
@@ -97,8 +97,7 @@ static bool take_report(struct screen *s, double seconds, int *status)
     return true;
 }
 
-void screen_open(struct screen *s, int width, int height, const char *const *arguments,
-                 const char *const *environment)
+void screen_open(struct screen *s, int width, int height, const char *const *arguments, const char *const *environment)
 {
     struct winsize size = {.ws_row = (unsigned short)height, .ws_col = (unsigned short)width};
     int slave, report[2];

@@ -25,10 +25,9 @@ struct screen {
     struct sc_str raw;                    /* all that the program has written */
     bool beyond_ascii, ended;
 };
-/* Starts `stagecut ARGS…` on a terminal of that size. `environment` is NAME=VALUE strings ended by NULL, or NULL; TERM is
- * xterm-256color and LC_ALL C.UTF-8 when it does not say otherwise. Fails the test when it cannot. */
-void screen_open(struct screen *s, int width, int height, const char *const *arguments,
-                 const char *const *environment);
+/* Starts `stagecut ARGS…` on a terminal of that size. `environment` is NAME=VALUE strings ended by NULL, or NULL; TERM
+ * is xterm-256color and LC_ALL C.UTF-8 when it does not say otherwise. Fails the test when it cannot. */
+void screen_open(struct screen *s, int width, int height, const char *const *arguments, const char *const *environment);
 void screen_close(struct screen *s); /* kills what still runs */
 
 /* Reads until `text` is on the screen; false after `seconds` without it, or when the program has ended. */

@@ -218,8 +218,8 @@ static void a_paste_of_a_megabyte_is_survived(void **state)
 
 static void every_kind_of_terminal_works(void **state)
 {
-    static const char *const terms[] = {"TERM=xterm", "TERM=linux", "TERM=screen", "TERM=tmux-256color", "TERM=vt100",
-                                        "TERM=ansi", "TERM=dumb"};
+    static const char *const terms[] = {"TERM=xterm", "TERM=linux", "TERM=screen", "TERM=tmux-256color",
+                                        "TERM=vt100", "TERM=ansi",  "TERM=dumb"};
     (void)state;
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
         const char *environment[] = {terms[i], NULL};

@@ -160,8 +160,7 @@ int tui_paragraph(struct tui_grid *grid, struct tui_rect rect, int skip, enum tu
     return rows;
 }
 
-void tui_bar(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double fraction,
-             enum tui_role role)
+void tui_bar(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double fraction, enum tui_role role)
 {
     double filled = fraction > 1 ? 1 : fraction > 0 ? fraction : 0;
     int eighths = (int)(filled * width * 8 + 0.5);

@@ -10,9 +10,10 @@
 
 /* What a piece of text is, not how it looks: X(id, name). Themes give it colours. */
 #define TUI_ROLE_MAP(X)                                                                                                \
-    X(PLAIN, "plain") X(DIM, "dim") X(HEADER, "header") X(CURSOR, "cursor") X(IDLE_CURSOR, "idle-cursor")              \
-    X(CHOSEN, "chosen") X(PINNED, "pinned") X(GOOD, "good") X(WARN, "warn") X(BAD, "bad") X(KEY, "key")                \
-    X(TITLE, "title") X(LANE, "lane") X(BORDER, "border") X(COMPUTE, "compute") X(COMM, "comm") X(MEMORY, "memory")
+    X(PLAIN, "plain")                                                                                                  \
+    X(DIM, "dim") X(HEADER, "header") X(CURSOR, "cursor") X(IDLE_CURSOR, "idle-cursor") X(CHOSEN, "chosen")            \
+        X(PINNED, "pinned") X(GOOD, "good") X(WARN, "warn") X(BAD, "bad") X(KEY, "key") X(TITLE, "title")              \
+            X(LANE, "lane") X(BORDER, "border") X(COMPUTE, "compute") X(COMM, "comm") X(MEMORY, "memory")
 enum tui_role {
 #define X(id, name) TUI_##id,
     TUI_ROLE_MAP(X)
@@ -54,8 +55,7 @@ int tui_right(struct tui_grid *grid, struct tui_rect rect, int x, int y, int wid
 int tui_paragraph(struct tui_grid *grid, struct tui_rect rect, int skip, enum tui_role role, const char *text,
                   size_t length);
 /* A bar of `width` columns from x, filled by `fraction` (0 … 1) to an eighth of a column. */
-void tui_bar(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double fraction,
-             enum tui_role role);
+void tui_bar(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double fraction, enum tui_role role);
 void tui_fill(struct tui_grid *grid, struct tui_rect rect, int y, uint32_t code, enum tui_role role); /* a row */
 /* Give every cell of a row this role but keep characters; the cursor bar. */
 void tui_tint(struct tui_grid *grid, struct tui_rect rect, int y, enum tui_role role);

@@ -140,11 +140,20 @@ static int curses_key(struct tui_term *term)
         wint_t code;
         int key;
     } table[] = {
-        {KEY_UP, TUI_KEY_UP},           {KEY_DOWN, TUI_KEY_DOWN},     {KEY_LEFT, TUI_KEY_LEFT},
-        {KEY_RIGHT, TUI_KEY_RIGHT},     {KEY_HOME, TUI_KEY_HOME},     {KEY_END, TUI_KEY_END},
-        {KEY_PPAGE, TUI_KEY_PAGE_UP},   {KEY_NPAGE, TUI_KEY_PAGE_DOWN}, {KEY_BTAB, TUI_KEY_BACK_TAB},
-        {KEY_DC, TUI_KEY_DELETE},       {KEY_F(1), TUI_KEY_F1},       {KEY_RESIZE, TUI_KEY_RESIZE},
-        {KEY_BACKSPACE, TUI_KEY_BACKSPACE}, {KEY_ENTER, TUI_KEY_ENTER},
+        {KEY_UP, TUI_KEY_UP},
+        {KEY_DOWN, TUI_KEY_DOWN},
+        {KEY_LEFT, TUI_KEY_LEFT},
+        {KEY_RIGHT, TUI_KEY_RIGHT},
+        {KEY_HOME, TUI_KEY_HOME},
+        {KEY_END, TUI_KEY_END},
+        {KEY_PPAGE, TUI_KEY_PAGE_UP},
+        {KEY_NPAGE, TUI_KEY_PAGE_DOWN},
+        {KEY_BTAB, TUI_KEY_BACK_TAB},
+        {KEY_DC, TUI_KEY_DELETE},
+        {KEY_F(1), TUI_KEY_F1},
+        {KEY_RESIZE, TUI_KEY_RESIZE},
+        {KEY_BACKSPACE, TUI_KEY_BACKSPACE},
+        {KEY_ENTER, TUI_KEY_ENTER},
     };
     wint_t code;
     errno = 0;
@@ -230,9 +239,17 @@ static void curses_theme(struct tui_term *term, const struct tui_theme *theme)
 }
 
 static const struct tui_term_ops curses_ops = {
-    .close = curses_close,     .size = curses_size,     .show = curses_show,       .fd = curses_fd,
-    .key = curses_key,         .redraw = curses_redraw, .suspend = curses_suspend, .resume = curses_resume,
-    .copy = curses_copy,       .mouse = curses_mouse,   .theme = curses_theme,
+    .close = curses_close,
+    .size = curses_size,
+    .show = curses_show,
+    .fd = curses_fd,
+    .key = curses_key,
+    .redraw = curses_redraw,
+    .suspend = curses_suspend,
+    .resume = curses_resume,
+    .copy = curses_copy,
+    .mouse = curses_mouse,
+    .theme = curses_theme,
 };
 
 static bool wants_colour(enum tui_colour colour)
@@ -253,7 +270,8 @@ static enum sc_status check_terminal(const char *name, struct sc_error *err)
     const char *place = tigetstr("cup");
     if (!place || place == (const char *)-1)
         return sc_fail(err, SC_USAGE,
-                       "terminal type '%s' cannot place its cursor; `stagecut solve MODEL` prints the plan instead", name);
+                       "terminal type '%s' cannot place its cursor; `stagecut solve MODEL` prints the plan instead",
+                       name);
     return SC_OK;
 }
 

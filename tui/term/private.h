@@ -26,9 +26,9 @@ struct tui_term {
 };
 
 /* restore.c: remember how the terminal was, and put it back from a signal handler. */
-bool tui_restore_arm(void);               /* false: standard input is no terminal */
-void tui_restore_set(const char *bytes);  /* what is written to put the screen back */
-void tui_restore_hold(bool hold);         /* while it is given back on purpose there is nothing to restore */
+bool tui_restore_arm(void);              /* false: standard input is no terminal */
+void tui_restore_set(const char *bytes); /* what is written to put the screen back */
+void tui_restore_hold(bool hold);        /* while it is given back on purpose there is nothing to restore */
 void tui_restore_disarm(void);
 
 #endif

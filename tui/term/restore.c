@@ -27,7 +27,7 @@ static const struct {
     int number;
     enum tui_signal meaning;
 } noted[] = {
-    {SIGTERM, TUI_SIGNAL_LEAVE},  {SIGHUP, TUI_SIGNAL_LEAVE},   {SIGINT, TUI_SIGNAL_LEAVE},
+    {SIGTERM, TUI_SIGNAL_LEAVE},   {SIGHUP, TUI_SIGNAL_LEAVE},   {SIGINT, TUI_SIGNAL_LEAVE},
     {SIGTSTP, TUI_SIGNAL_SUSPEND}, {SIGCONT, TUI_SIGNAL_RESUME}, {SIGWINCH, TUI_SIGNAL_RESIZE},
 };
 

@@ -75,12 +75,10 @@ static const struct {
     int key;
     const char *name;
 } names[] = {
-    {TUI_KEY_TAB, "Tab"},         {TUI_KEY_ENTER, "Enter"},        {TUI_KEY_ESCAPE, "Esc"},
-    {TUI_KEY_BACKSPACE, "Bksp"},  {TUI_KEY_UP, "Up"},              {TUI_KEY_DOWN, "Down"},
-    {TUI_KEY_LEFT, "Left"},       {TUI_KEY_RIGHT, "Right"},        {TUI_KEY_HOME, "Home"},
-    {TUI_KEY_END, "End"},         {TUI_KEY_PAGE_UP, "PgUp"},       {TUI_KEY_PAGE_DOWN, "PgDn"},
-    {TUI_KEY_BACK_TAB, "S-Tab"},  {TUI_KEY_DELETE, "Del"},         {TUI_KEY_F1, "F1"},
-    {' ', "Space"},
+    {TUI_KEY_TAB, "Tab"},        {TUI_KEY_ENTER, "Enter"}, {TUI_KEY_ESCAPE, "Esc"},   {TUI_KEY_BACKSPACE, "Bksp"},
+    {TUI_KEY_UP, "Up"},          {TUI_KEY_DOWN, "Down"},   {TUI_KEY_LEFT, "Left"},    {TUI_KEY_RIGHT, "Right"},
+    {TUI_KEY_HOME, "Home"},      {TUI_KEY_END, "End"},     {TUI_KEY_PAGE_UP, "PgUp"}, {TUI_KEY_PAGE_DOWN, "PgDn"},
+    {TUI_KEY_BACK_TAB, "S-Tab"}, {TUI_KEY_DELETE, "Del"},  {TUI_KEY_F1, "F1"},        {' ', "Space"},
 };
 
 void tui_key_name(int key, char *out, size_t size)
@@ -195,9 +193,17 @@ static void memory_theme(struct tui_term *term, const struct tui_theme *theme)
 }
 
 static const struct tui_term_ops memory_ops = {
-    .close = memory_close,     .size = memory_size,     .show = memory_show, .fd = memory_fd,
-    .key = memory_key,         .redraw = memory_nothing, .suspend = memory_nothing, .resume = memory_resume,
-    .copy = memory_copy,       .mouse = memory_mouse,   .theme = memory_theme,
+    .close = memory_close,
+    .size = memory_size,
+    .show = memory_show,
+    .fd = memory_fd,
+    .key = memory_key,
+    .redraw = memory_nothing,
+    .suspend = memory_nothing,
+    .resume = memory_resume,
+    .copy = memory_copy,
+    .mouse = memory_mouse,
+    .theme = memory_theme,
 };
 
 struct tui_term *tui_term_memory(int width, int height)

@@ -29,7 +29,7 @@ enum tui_key {
     TUI_KEY_F1,
     TUI_KEY_RESIZE,
     TUI_KEY_MOUSE, /* see tui_term_mouse_event */
-    TUI_KEY_EOF, /* the terminal is gone */
+    TUI_KEY_EOF,   /* the terminal is gone */
     TUI_KEY_OTHER
 };
 /* "Ctrl-D", "PgUp", "F1", "x"; and back (0 when unknown). */
@@ -49,12 +49,12 @@ struct tui_term *tui_term_memory(int width, int height);
 void tui_term_free(struct tui_term *term); /* NULL is allowed */
 void tui_term_size(struct tui_term *term, int *width, int *height);
 void tui_term_show(struct tui_term *term, const struct tui_grid *grid);
-int tui_term_fd(const struct tui_term *term);                          /* to poll; -1: none */
-int tui_term_key(struct tui_term *term);                               /* TUI_KEY_NONE when none waits */
-void tui_term_redraw(struct tui_term *term);                           /* all of it, at the next show */
-void tui_term_suspend(struct tui_term *term);                          /* Ctrl-Z; returns when resumed */
-void tui_term_resume(struct tui_term *term, bool resized);             /* after these signals */
-void tui_term_copy(struct tui_term *term, const char *text);           /* to the clipboard, by OSC 52 */
+int tui_term_fd(const struct tui_term *term);                /* to poll; -1: none */
+int tui_term_key(struct tui_term *term);                     /* TUI_KEY_NONE when none waits */
+void tui_term_redraw(struct tui_term *term);                 /* all of it, at the next show */
+void tui_term_suspend(struct tui_term *term);                /* Ctrl-Z; returns when resumed */
+void tui_term_resume(struct tui_term *term, bool resized);   /* after these signals */
+void tui_term_copy(struct tui_term *term, const char *text); /* to the clipboard, by OSC 52 */
 void tui_term_theme(struct tui_term *term, const struct tui_theme *theme);
 void tui_term_mouse(struct tui_term *term, bool on); /* off at first, so that selecting text works */
 struct tui_mouse {

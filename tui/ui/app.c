@@ -364,7 +364,7 @@ void tui_app_key(struct tui_app *app, int key)
         else if (key == 'n') {
             tui_autosave_drop(app);
             app->quit = true;
-        }        else
+        } else
             tui_say(app, TUI_PLAIN, "still here");
         return;
     }

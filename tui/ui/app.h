@@ -26,10 +26,10 @@ void tui_list_place(struct tui_app *app, struct tui_list *list, struct tui_rect 
 
 /* A row of the graph view: an op, or the head of a folded run of copies. */
 struct tui_row {
-    int op;       /* OP: itself. FOLD: the first op of the run */
-    int copies;   /* of the block that this row stands for; 1 outside blocks */
-    int length;   /* ops of one copy; copies of an op are `length` apart */
-    int repeat;   /* index of the graph's repeat, -1: none */
+    int op;     /* OP: itself. FOLD: the first op of the run */
+    int copies; /* of the block that this row stands for; 1 outside blocks */
+    int length; /* ops of one copy; copies of an op are `length` apart */
+    int repeat; /* index of the graph's repeat, -1: none */
     int depth;
     bool fold, open;
 };
@@ -67,8 +67,8 @@ struct tui_app {
     struct sc_session *session; /* NULL until a model is chosen */
     struct sc_graph *graph;     /* what is shown; the plan's own when there is one */
     struct sc_cluster *cluster;
-    struct sc_plan *plan;       /* newest; NULL: none yet */
-    uint64_t wanted;            /* revision that was asked for */
+    struct sc_plan *plan; /* newest; NULL: none yet */
+    uint64_t wanted;      /* revision that was asked for */
     bool solving, cancelled;
     double solve_started;
 
@@ -77,18 +77,18 @@ struct tui_app {
     struct tui_rows rows;
     struct tui_gutter gutter;
     bool rows_stale;
-    struct tui_list list;          /* over rows */
+    struct tui_list list; /* over rows */
     bool show_parameters;
-    struct sc_map open, unrolled;  /* by name of the first op of a run; of a repeat */
+    struct sc_map open, unrolled; /* by name of the first op of a run; of a repeat */
     char filter[64], search[64];
     struct tui_list candidate_list;
     struct sc_candidate *candidates;
     int candidate_count, candidate_op;
     const struct sc_plan *candidate_plan; /* that they are of; borrowed, compared only */
     bool candidates_refined, delta_asked;
-    char *why;             /* against the best alternative; NULL: not known yet */
-    char *what_if;         /* against the one under the cursor, that is what_if_asked; NULL: not known yet */
-    int what_if_asked;     /* a choice; -1: none */
+    char *why;         /* against the best alternative; NULL: not known yet */
+    char *what_if;     /* against the one under the cursor, that is what_if_asked; NULL: not known yet */
+    int what_if_asked; /* a choice; -1: none */
 
     struct tui_list why_list, help_list, log_list, picker_list;
     void *picker; /* struct sc_import_samples, of the picker view */
@@ -96,7 +96,7 @@ struct tui_app {
     char message[512];
     enum tui_role message_role;
     char session_path[512];
-    bool recovered;                /* the session is that of a terminal that went away, not saved since */
+    bool recovered; /* the session is that of a terminal that went away, not saved since */
 
     /* The line editor: ':' commands, '/' search, 'f' filter. 0: not editing. */
     int editing;
@@ -114,16 +114,16 @@ struct tui_app {
 struct tui_start {
     const struct sc_settings *settings; /* model may be empty: the picker */
     const char *session;                /* file, or NULL */
-    bool ascii, threads; /* threads false: no worker (tests of views) */
+    bool ascii, threads;                /* threads false: no worker (tests of views) */
 };
 enum sc_status tui_app_new(const struct tui_start *start, struct tui_app **out, struct sc_error *err);
 void tui_app_use_term(struct tui_app *app, struct tui_term *term); /* borrowed; before anything is drawn */
 void tui_app_free(struct tui_app *app);
-void tui_app_draw(struct tui_app *app);           /* renders and shows */
-void tui_app_key(struct tui_app *app, int key);   /* one key */
-void tui_app_results(struct tui_app *app);        /* takes what the worker finished */
-void tui_app_settle(struct tui_app *app);         /* waits until the solver is idle: scripts and tests */
-int tui_app_loop(struct tui_app *app);            /* until it quits; an exit status */
+void tui_app_draw(struct tui_app *app);         /* renders and shows */
+void tui_app_key(struct tui_app *app, int key); /* one key */
+void tui_app_results(struct tui_app *app);      /* takes what the worker finished */
+void tui_app_settle(struct tui_app *app);       /* waits until the solver is idle: scripts and tests */
+int tui_app_loop(struct tui_app *app);          /* until it quits; an exit status */
 int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err);
 
 /* ---- doing ---- */
@@ -131,8 +131,8 @@ int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err);
 void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* A session command; says what went wrong, submits a solve when it changed something. */
 bool tui_apply(struct tui_app *app, const char *command);
-void tui_run(struct tui_app *app, const char *line); /* a ':' line */
-void tui_submit(struct tui_app *app);                /* plan the session's settings */
+void tui_run(struct tui_app *app, const char *line);  /* a ':' line */
+void tui_submit(struct tui_app *app);                 /* plan the session's settings */
 bool tui_open(struct tui_app *app, const char *path); /* a model, a sample by name, or a session */
 bool tui_is_session(const char *path);
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan); /* takes the reference */
@@ -169,8 +169,8 @@ void tui_candidates_drop(struct tui_app *app); /* before the plan or graph they 
 struct tui_view_ops {
     const char *name, *context; /* context: which commands its keys reach */
     void (*render)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
-    struct tui_list *(*list)(struct tui_app *app); /* what motion keys move */
-    void (*enter)(struct tui_app *app);            /* Enter */
+    struct tui_list *(*list)(struct tui_app *app);                      /* what motion keys move */
+    void (*enter)(struct tui_app *app);                                 /* Enter */
     bool (*row_text)(struct tui_app *app, int row, struct sc_str *out); /* for search; false past the end */
 };
 extern const struct tui_view_ops tui_graph_view, tui_why_view, tui_help_view, tui_log_view, tui_picker_view;
@@ -178,10 +178,9 @@ const struct tui_view_ops *tui_view(const struct tui_app *app);
 const struct tui_view_ops *tui_view_at(int index);
 /* Parts of the graph view: candidates of an op, below them why; what a folded block costs. */
 void tui_candidates_refine(struct tui_app *app, const struct sc_result *result);
-const char *tui_why_text(const struct tui_app *app, bool *about_other); /* NULL: not known yet */
+const char *tui_why_text(const struct tui_app *app, bool *about_other);               /* NULL: not known yet */
 int tui_render_why(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* rows; grid NULL: only counts */
-void tui_render_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect,
-                     const struct tui_row *row);
+void tui_render_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row);
 void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused);
 /* Header, body, message and bottom bar. */
 void tui_render(struct tui_app *app, struct tui_grid *grid);

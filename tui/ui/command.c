@@ -147,8 +147,9 @@ static void run_parameters(struct tui_app *app, const char *arguments)
     (void)arguments;
     app->show_parameters = !app->show_parameters;
     app->rows_stale = true;
-    tui_say(app, TUI_DIM, app->show_parameters ? "parameters and inputs have rows of their own"
-                                               : "parameters and inputs are counted with the op that reads them");
+    tui_say(app, TUI_DIM,
+            app->show_parameters ? "parameters and inputs have rows of their own"
+                                 : "parameters and inputs are counted with the op that reads them");
 }
 
 /* ---- pins ---- */
@@ -489,8 +490,8 @@ static void run_mouse(struct tui_app *app, const char *arguments)
     (void)arguments;
     app->mouse = !app->mouse;
     tui_term_mouse(app->term, app->mouse);
-    tui_say(app, TUI_DIM, app->mouse ? "mouse: click selects, wheel scrolls; m gives text selection back"
-                                     : "mouse is off");
+    tui_say(app, TUI_DIM,
+            app->mouse ? "mouse: click selects, wheel scrolls; m gives text selection back" : "mouse is off");
 }
 
 static void run_suspend(struct tui_app *app, const char *arguments)
@@ -538,8 +539,8 @@ static const struct tui_command commands[] = {
     {"solve", "r", "", "", "solve again", run_solve, false, NULL},
     {"cancel", "Ctrl-C", "", "", "stop solving; the best plan so far is kept", run_cancel, false, NULL},
     {"command", ":", "", "", "a command by name; Tab completes", run_command, false, "Command"},
-    {"why", "w", "", "", "why it is sharded that way, or what the strategy under the cursor would change", run_why, false,
-     "Why"},
+    {"why", "w", "", "", "why it is sharded that way, or what the strategy under the cursor would change", run_why,
+     false, "Why"},
     {"log", "L", "", "", "what was said", run_log, false, NULL},
     {"models", "M", "", "", "choose another sample", run_models, false, NULL},
     {"open", "", "", "FILE", "open a model file, a sample by name, or a session", run_open, false, NULL},

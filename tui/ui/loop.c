@@ -86,7 +86,8 @@ static enum sc_status feed_keys(struct tui_app *app, const char *text, struct sc
             name[end - text - 1] = '\0';
             key = tui_key_find(name);
             if (!key)
-                return sc_fail(err, SC_INPUT, "there is no key <%s>; for example <Enter>, <Esc>, <Ctrl-D>, <PgDn>", name);
+                return sc_fail(err, SC_INPUT, "there is no key <%s>; for example <Enter>, <Esc>, <Ctrl-D>, <PgDn>",
+                               name);
             text = end + 1;
         } else {
             key = (int)tui_utf8_next(&text);
@@ -114,7 +115,8 @@ static enum sc_status script_line(struct tui_app *app, char *line, struct sc_err
     }
     if (strncmp(line, "keys ", 5) == 0)
         return feed_keys(app, line + 5, err);
-    if (sscanf(line, "size %dx%d", &width, &height) == 2 && width >= 1 && height >= 1 && width <= 1000 && height <= 1000) {
+    if (sscanf(line, "size %dx%d", &width, &height) == 2 && width >= 1 && height >= 1 && width <= 1000 &&
+        height <= 1000) {
         tui_term_resize(app->term, width, height);
         return SC_OK;
     }
@@ -126,8 +128,8 @@ static enum sc_status script_line(struct tui_app *app, char *line, struct sc_err
         sc_str_free(&text);
         return SC_OK;
     }
-    return sc_fail(err, SC_INPUT, "expected `keys KEYS`, `:COMMAND`, `size WxH`, `screen` or `screen roles`, found '%.40s'",
-                   line);
+    return sc_fail(err, SC_INPUT,
+                   "expected `keys KEYS`, `:COMMAND`, `size WxH`, `screen` or `screen roles`, found '%.40s'", line);
 }
 
 int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err)

@@ -10,11 +10,8 @@
 #include "ui/app.h"
 
 static const struct tui_view_ops *const views[TUI_VIEW_COUNT] = {
-    [TUI_VIEW_GRAPH] = &tui_graph_view,
-    [TUI_VIEW_WHY] = &tui_why_view,
-    [TUI_VIEW_HELP] = &tui_help_view,
-    [TUI_VIEW_LOG] = &tui_log_view,
-    [TUI_VIEW_PICKER] = &tui_picker_view,
+    [TUI_VIEW_GRAPH] = &tui_graph_view, [TUI_VIEW_WHY] = &tui_why_view,       [TUI_VIEW_HELP] = &tui_help_view,
+    [TUI_VIEW_LOG] = &tui_log_view,     [TUI_VIEW_PICKER] = &tui_picker_view,
 };
 
 const struct tui_view_ops *tui_view(const struct tui_app *app)
@@ -37,8 +34,8 @@ static void describe_machine(const struct tui_app *app, struct sc_str *out)
 {
     const struct sc_plan *plan = app->plan && app->plan->graph == app->graph ? app->plan : NULL;
     const struct sc_cluster *cluster = plan ? plan->cluster : app->cluster;
-    int devices = plan ? plan->costs->mesh.hosts * plan->costs->mesh.devices
-                       : cluster->hosts * cluster->devices_per_host;
+    int devices =
+        plan ? plan->costs->mesh.hosts * plan->costs->mesh.devices : cluster->hosts * cluster->devices_per_host;
     sc_str_addf(out, "%d\xc3\x97%.*s", devices, (int)strcspn(cluster->device.name, "- "), cluster->device.name);
     for (int a = 0; plan && a < plan->costs->mesh.axes.count; a++)
         sc_str_addf(out, " %c=%d", sc_axis_name(a), plan->costs->mesh.axes.size[a]);

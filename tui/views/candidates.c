@@ -223,11 +223,15 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
     }
     draw_head(app, grid, rect, row);
     if (!app->candidate_count) {
-        tui_text(grid, rect, 2, 2, TUI_DIM, app->solving ? "solving\xe2\x80\xa6" : app->plan ? "no plan to compare with" : "");
+        tui_text(grid, rect, 2, 2, TUI_DIM,
+                 app->solving ? "solving\xe2\x80\xa6"
+                 : app->plan  ? "no plan to compare with"
+                              : "");
         return;
     }
     if (body.height >= 8) {
-        int wanted = tui_render_why(app, NULL, body) + 1, most = body.height - (body.height / 2 < 4 ? 4 : body.height / 2);
+        int wanted = tui_render_why(app, NULL, body) + 1,
+            most = body.height - (body.height / 2 < 4 ? 4 : body.height / 2);
         int rest = body.height - app->candidate_count;
         reasons.height = rest > most ? rest : most < wanted ? most : wanted;
         body.height -= reasons.height;

@@ -58,8 +58,8 @@ static void draw_costly(const struct tui_app *app, struct tui_grid *grid, struct
     int count = find_costly(app, row, top);
     tui_textf(grid, rect, 2, 0, TUI_DIM, "costliest ops%s", row->copies > 1 ? " of one copy" : "");
     for (int i = 0; i < count && top[i].seconds > 0; i++) {
-        const struct tui_row one = {.op = top[i].op, .copies = row->copies, .length = row->length,
-                                    .repeat = row->repeat, .depth = 1};
+        const struct tui_row one = {
+            .op = top[i].op, .copies = row->copies, .length = row->length, .repeat = row->repeat, .depth = 1};
         char name[256], strategy[64], seconds[32];
         tui_row_name(app, &one, name, sizeof name);
         sc_plan_op_strategy(app->plan, top[i].op, strategy, sizeof strategy);

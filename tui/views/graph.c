@@ -159,7 +159,8 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     tui_row_name(app, row, name, sizeof name);
     struct tui_rect part = rect;
     part.width = c->gutter + c->name - 2 < rect.width ? c->gutter + c->name - 2 : rect.width;
-    int x = tui_text(grid, part, c->gutter + row->depth + 2 * (row->fold && row->open), y, row->fold ? TUI_HEADER : TUI_PLAIN, name);
+    int x = tui_text(grid, part, c->gutter + row->depth + 2 * (row->fold && row->open), y,
+                     row->fold ? TUI_HEADER : TUI_PLAIN, name);
     if (row->copies > 1 && !row->fold && !row->depth)
         x = tui_textf(grid, part, x + 1, y, TUI_DIM, "\xc3\x97%d", row->copies);
     if (!row->fold)
@@ -197,7 +198,9 @@ static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rec
     }
     if (!app->rows.count)
         tui_text(grid, body, 2, 1, TUI_DIM,
-                 !app->graph ? "no model yet" : app->filter[0] ? "nothing matches the filter; f changes it" : "no ops");
+                 !app->graph      ? "no model yet"
+                 : app->filter[0] ? "nothing matches the filter; f changes it"
+                                  : "no ops");
     if (app->gutter.bundled)
         tui_put(grid, rect, 2 * TUI_MAX_LANES, 0, 0x2021, TUI_LANE);
 }

@@ -21,8 +21,8 @@ struct lane {
 
 struct layout {
     struct tui_app *app;
-    int *row_of;  /* an op: its row, or -1 (hidden) */
-    int *last;    /* a row: last row that reads it, or -1 */
+    int *row_of; /* an op: its row, or -1 (hidden) */
+    int *last;   /* a row: last row that reads it, or -1 */
     struct lane lanes[TUI_MAX_LANES];
 };
 

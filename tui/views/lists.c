@@ -37,8 +37,8 @@ static bool help_row(int index, struct help_row *out)
         if (!option->saved)
             continue;
         if (at++ == index) {
-            *out = (struct help_row){option->name, "", option->argument ? option->argument : "on|off", option->help,
-                                     NULL, "set "};
+            *out = (struct help_row){option->name, "",   option->argument ? option->argument : "on|off",
+                                     option->help, NULL, "set "};
             return true;
         }
     }

@@ -74,7 +74,9 @@ static void ascii_has_a_stand_in_for_every_character(void **state)
     struct sc_str out = {0};
     (void)state;
     assert_true(tui_grid_resize(&grid, 40, 1));
-    tui_text(&grid, tui_grid_all(&grid), 0, 0, TUI_PLAIN, "\xe2\x94\x82 \xe2\x96\xb8 \xc3\x97" "16 \xce\x94 \xe5\xb1\x82.");
+    tui_text(&grid, tui_grid_all(&grid), 0, 0, TUI_PLAIN,
+             "\xe2\x94\x82 \xe2\x96\xb8 \xc3\x97"
+             "16 \xce\x94 \xe5\xb1\x82.");
     assert_string_equal(row_text(&grid, 0, &out), "| + x16 d ??.");
     for (const char *c = out.data; *c; c++)
         assert_in_range((unsigned char)*c, 1, 126);
