@@ -4,9 +4,9 @@
  * narrow and free of the limit, bounded and cut by prices; then the choices of one graph node are split in two, the
  * cheaper part first.
  */
-#include "solve/search.h"
 #include "solve/elim.h"
 #include "solve/price.h"
+#include "solve/search.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,7 +27,7 @@ struct nested {
     const struct sc_core *core; /* the part */
     const int *nodes;
     const struct sc_core_sink *outer;
-    int *choices, *plan;        /* of the part; of the outer core */
+    int *choices, *plan; /* of the part; of the outer core */
 };
 
 static double offer_nested(void *user, const int *plan)
@@ -67,9 +67,10 @@ static enum sc_status eliminate(struct branch *b, struct sc_core *core, const st
     if (!sc_core_view_make(core, &v))
         return SC_NO_MEMORY;
     struct sc_elim *elim = sc_elim_new(&v.view, narrow_work, core->cancel, &wide);
-    enum sc_status status = elim ? sc_elim_run(elim, v.view.cost)
-                            : wide ? SC_OK
-                            : sc_cancelled(core->cancel) ? SC_CANCELLED : SC_NO_MEMORY;
+    enum sc_status status = elim                         ? sc_elim_run(elim, v.view.cost)
+                            : wide                       ? SC_OK
+                            : sc_cancelled(core->cancel) ? SC_CANCELLED
+                                                         : SC_NO_MEMORY;
     *done = elim && (status == SC_OK || status == SC_INFEASIBLE);
     if (elim && status == SC_OK && elim->total + core->constant <= *b->cutoff - core->grain) {
         int *plan = sc_calloc((size_t)v.view.node_count + 1, sizeof *plan);
@@ -190,8 +191,8 @@ static double entries(const struct sc_core *core)
 static enum sc_status explore(struct branch *b, struct sc_core *core, const struct sc_core_sink *sink, int depth);
 
 /* A copy of the core; of `node` (-1: none) only with the choices that are kept. */
-static enum sc_status explore_part(struct branch *b, const struct sc_core *core, const struct sc_core_sink *sink, int node,
-                                   const bool *keep, int depth)
+static enum sc_status explore_part(struct branch *b, const struct sc_core *core, const struct sc_core_sink *sink,
+                                   int node, const bool *keep, int depth)
 {
     struct nested nested = {.outer = sink};
     struct sc_core_sink inner = {offer_nested, bound_nested, stop_nested, &nested};
@@ -254,8 +255,8 @@ enum sc_status sc_core_branch(struct sc_core *core, double *cutoff, const struct
     return status;
 }
 
-enum sc_status sc_core_branch_copy(const struct sc_core *core, double *cutoff, const struct sc_core_sink *sink, long nodes,
-                                   bool *complete)
+enum sc_status sc_core_branch_copy(const struct sc_core *core, double *cutoff, const struct sc_core_sink *sink,
+                                   long nodes, bool *complete)
 {
     struct branch b = {.sink = sink, .cutoff = cutoff, .left = nodes, .complete = true};
     enum sc_status status = explore_part(&b, core, sink, -1, NULL, -1);

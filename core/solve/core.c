@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double most_cost = 1125899906842624.0;   /* 2^50: leaves room for sums of parts */
-static const double most_usage = 2251799813685248.0;  /* 2^51 */
-static const double limit_slack = 5e-10;              /* of fractional limits; half of what the checker grants */
+static const double most_cost = 1125899906842624.0;  /* 2^50: leaves room for sums of parts */
+static const double most_usage = 2251799813685248.0; /* 2^51 */
+static const double limit_slack = 5e-10;             /* of fractional limits; half of what the checker grants */
 
 static void *fail(struct sc_core *core)
 {
@@ -224,8 +224,8 @@ static void bury(struct sc_core *core, int node)
 
 static struct sc_core_undo *remember(struct sc_core *core, int node)
 {
-    struct sc_core_undo undo = {.node = node, .k = core->node[node].k, .id = core->node[node].id,
-                                .cost = core->node[node].cost};
+    struct sc_core_undo undo = {
+        .node = node, .k = core->node[node].k, .id = core->node[node].id, .cost = core->node[node].cost};
     if (!sc_vec_push(&core->undo, undo))
         return fail(core);
     return &core->undo.data[core->undo.count - 1];
@@ -474,8 +474,8 @@ void sc_core_follow(struct sc_core *core, int leader, int node, int edge, const 
         return;
     }
     for (int c = 0; c < x->k; c++) {
-        x->cost[c] += y->cost[map[c]] + side.at[(size_t)c * (size_t)side.own_step +
-                                                (size_t)map[c] * (size_t)side.other_step];
+        x->cost[c] +=
+            y->cost[map[c]] + side.at[(size_t)c * (size_t)side.own_step + (size_t)map[c] * (size_t)side.other_step];
         follow[x->id[c]] = y->id[map[c]];
     }
     sc_free(take_edge(core, edge));

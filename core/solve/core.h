@@ -24,9 +24,9 @@ struct sc_core_edge {
 };
 
 struct sc_core_node {
-    int k;       /* choices left; 0: the node is gone */
+    int k; /* choices left; 0: the node is gone */
     double *cost;
-    int *id;     /* the problem's choice, of each */
+    int *id; /* the problem's choice, of each */
     int seg_count, seg_capacity;
     struct sc_core_seg *seg; /* disjoint and by time, unless tangled */
     bool tangled;
@@ -38,43 +38,43 @@ struct sc_core_node {
 /* What became of a node that is gone; undone last to first. */
 struct sc_core_undo {
     int node;
-    int count;                     /* of neighbours; 0: the node was free of all others */
+    int count; /* of neighbours; 0: the node was free of all others */
     int k;
-    int *id;                       /* of its choices */
-    double *cost;                  /* a choice; NULL with one neighbour: then `follow` tells */
-    int *follow;                   /* problem's choice of the neighbour to choice of the node */
+    int *id;      /* of its choices */
+    double *cost; /* a choice; NULL with one neighbour: then `follow` tells */
+    int *follow;  /* problem's choice of the neighbour to choice of the node */
     struct {
         int node, k;
-        int *id;                   /* of the neighbour's choices then */
-        double *at;                /* k × (neighbour's k) */
+        int *id;    /* of the neighbour's choices then */
+        double *at; /* k × (neighbour's k) */
     } by[2];
 };
 
 struct sc_core {
     const struct sc_problem *problem; /* NULL: a part of another core */
     struct sc_cancel *cancel;
-    int n;              /* nodes of the problem */
-    int *original;      /* choices that each had at first */
-    int alive;          /* nodes that are left */
+    int n;         /* nodes of the problem */
+    int *original; /* choices that each had at first */
+    int alive;     /* nodes that are left */
     struct sc_core_node *node;
     SC_VEC(struct sc_core_edge) edges;
     int edge_alive;
     SC_VEC(struct sc_core_undo) undo;
     int slot_count;
-    double *room;       /* of each slot: limit minus the base load; >= 0 or the core is infeasible */
-    double *lambda;     /* of each slot: the price that served best so far */
-    double reach;       /* how far beyond the best bound the next step of the prices aims; 0: not yet known */
-    double constant;    /* cost of what is gone */
-    double unit;        /* of cost: problem cost = core cost × unit (+- error) */
-    double grain;       /* costs are multiples of this many units, so a cheaper plan is cheaper by so much */
+    double *room;    /* of each slot: limit minus the base load; >= 0 or the core is infeasible */
+    double *lambda;  /* of each slot: the price that served best so far */
+    double reach;    /* how far beyond the best bound the next step of the prices aims; 0: not yet known */
+    double constant; /* cost of what is gone */
+    double unit;     /* of cost: problem cost = core cost × unit (+- error) */
+    double grain;    /* costs are multiples of this many units, so a cheaper plan is cheaper by so much */
     double usage_unit;
-    double error;       /* absolute, in problem costs: the most by which rounding to units changes a plan's cost */
-    bool infeasible;    /* no plan at all (within the cutoff that was used) */
-    bool limited;       /* infeasible: the limit had a part in it */
+    double error;    /* absolute, in problem costs: the most by which rounding to units changes a plan's cost */
+    bool infeasible; /* no plan at all (within the cutoff that was used) */
+    bool limited;    /* infeasible: the limit had a part in it */
     bool no_memory;
-    SC_VEC(int) queue;  /* nodes whose surroundings changed */
-    double *scratch;    /* for rungs: grown by sc_core_scratch */
-    int *integers;      /* likewise, by sc_core_integers */
+    SC_VEC(int) queue; /* nodes whose surroundings changed */
+    double *scratch;   /* for rungs: grown by sc_core_scratch */
+    int *integers;     /* likewise, by sc_core_integers */
     size_t scratch_size, integers_size;
 };
 
@@ -102,12 +102,12 @@ void sc_core_drop_edge(struct sc_core *core, int edge);
 
 /* Keep only the choices with keep[c]; marks the surroundings. */
 void sc_core_keep(struct sc_core *core, int node, const bool *keep);
-void sc_core_touch(struct sc_core *core, int node); /* into the queue */
+void sc_core_touch(struct sc_core *core, int node);          /* into the queue */
 double *sc_core_scratch(struct sc_core *core, size_t count); /* NULL: out of memory */
 int *sc_core_integers(struct sc_core *core, size_t count);
 
 /* Removals, with undo. */
-void sc_core_fix(struct sc_core *core, int node);      /* one choice is left: costs move to the neighbours */
+void sc_core_fix(struct sc_core *core, int node);       /* one choice is left: costs move to the neighbours */
 void sc_core_eliminate(struct sc_core *core, int node); /* free of usage, at most two neighbours */
 /* Each choice of `leader` leaves choice map[c] of `node` (-1: none): merge them. */
 void sc_core_follow(struct sc_core *core, int leader, int node, int edge, const int *map);
@@ -131,8 +131,8 @@ double sc_core_loads(const struct sc_core *core, const int *plan, double *load);
 /* A view of what is left, in arrays. `nodes[i]` is the core's node of the view's node i. */
 struct sc_core_view {
     struct sc_view view;
-    int *nodes;   /* of each view node */
-    int *index;   /* of each core node, -1 when gone */
+    int *nodes; /* of each view node */
+    int *index; /* of each core node, -1 when gone */
     struct sc_arena *arena;
 };
 bool sc_core_view_make(const struct sc_core *core, struct sc_core_view *out); /* false: out of memory */

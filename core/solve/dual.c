@@ -31,8 +31,13 @@ static bool make_edges(struct sc_dual *d)
         int rows = v->choices[e->from], cols = v->choices[e->to];
         bool turned = e->from > e->to;
         struct sc_dual_edge *out = &d->edge[i];
-        *out = (struct sc_dual_edge){turned ? e->to : e->from, turned ? e->from : e->to, turned ? cols : rows,
-                                     turned ? rows : cols, e->table, NULL, NULL};
+        *out = (struct sc_dual_edge){turned ? e->to : e->from,
+                                     turned ? e->from : e->to,
+                                     turned ? cols : rows,
+                                     turned ? rows : cols,
+                                     e->table,
+                                     NULL,
+                                     NULL};
         if (turned || e->row_stride != cols) {
             double *copy = sc_arena_calloc(d->arena, (size_t)rows * (size_t)cols, sizeof *copy);
             if (!copy)
@@ -313,7 +318,8 @@ long sc_dual_store(struct sc_dual *d, struct sc_core *core, const struct sc_core
                     left = INFINITY;
                     gone++;
                 }
-                core_edge->at[turned ? (size_t)q * (size_t)e->rows + (size_t)p : (size_t)p * (size_t)e->cols + (size_t)q] =
+                core_edge
+                    ->at[turned ? (size_t)q * (size_t)e->rows + (size_t)p : (size_t)p * (size_t)e->cols + (size_t)q] =
                     left;
             }
     }

@@ -20,16 +20,16 @@ struct sc_dual {
     struct sc_cancel *cancel;
     struct sc_arena *arena;
     int n;
-    double **theta;   /* a node and choice; least 0 after a pass */
-    double **price;   /* of usage, as it is in theta now */
+    double **theta; /* a node and choice; least 0 after a pass */
+    double **price; /* of usage, as it is in theta now */
     struct sc_dual_edge *edge;
-    int *first, *incident; /* edges of node i: incident[first[i] … first[i + 1] - 1], earlier neighbours first */
-    int *later;            /* where those with later neighbours begin */
-    int *first_term, *term; /* terms of node i */
+    int *first, *incident;   /* edges of node i: incident[first[i] … first[i + 1] - 1], earlier neighbours first */
+    int *later;              /* where those with later neighbours begin */
+    int *first_term, *term;  /* terms of node i */
     double *lambda, *prefix; /* of each slot; sums of those before it */
     double constant;
-    double credit;    /* sum of lambda × room, rounded up: bound = constant - credit */
-    double *row;      /* scratch: largest number of choices */
+    double credit; /* sum of lambda × room, rounded up: bound = constant - credit */
+    double *row;   /* scratch: largest number of choices */
 };
 
 /* Tables are read in place while the dual lives. NULL: out of memory. */

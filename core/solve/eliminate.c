@@ -297,8 +297,8 @@ static bool add_edge(struct sc_elim *m, const struct sc_view_edge *edge)
         for (size_t c = 0; c < cols; c++)
             at[r * cols + c] = edge->table[r * own + c * other];
     struct sc_elim_clique *q = &m->clique[nodes[0]];
-    return add_function(m, q, -1, nodes, 2) && intern(m, false, at, rows * cols,
-                                                      &q->functions[q->function_count - 1].table);
+    return add_function(m, q, -1, nodes, 2) &&
+           intern(m, false, at, rows * cols, &q->functions[q->function_count - 1].table);
 }
 
 static int by_position(const void *a, const void *b, void *position)
@@ -394,7 +394,7 @@ void sc_elim_free(struct sc_elim *m)
  * others. `step[member]` of that table, 0 when minimised; the last member has step 1 or 0. */
 struct scan {
     const struct sc_elim_clique *q;
-    int count;                 /* functions in use */
+    int count; /* functions in use */
     const double *at[64];
     const ptrdiff_t *step[64];
     double *out;
@@ -660,16 +660,12 @@ enum sc_status sc_elim_descend(struct sc_elim *m)
     return SC_OK;
 }
 
-enum sc_status sc_elim_marginals(struct sc_elim *m, double *const *out)
+enum sc_status sc_elim_marginal(struct sc_elim *m, int node, double *out)
 {
-    for (int v = 0; v < m->view->node_count; v++) {
-        struct sc_elim_clique *q = &m->clique[v];
-        struct sc_elim_table row;
-        enum sc_status status = compute(m, q, MARGINAL, -1, &v, 1, &row);
-        if (status != SC_OK)
-            return status;
-        for (int c = 0; c < m->view->choices[v]; c++)
-            out[v][c] = row.at[c] + (row.offset + q->down.offset + offsets(m, q, -1));
-    }
-    return SC_OK;
+    struct sc_elim_clique *q = &m->clique[node];
+    struct sc_elim_table row;
+    enum sc_status status = compute(m, q, MARGINAL, -1, &node, 1, &row);
+    for (int c = 0; status == SC_OK && c < m->view->choices[node]; c++)
+        out[c] = row.at[c] + (row.offset + q->down.offset + offsets(m, q, -1));
+    return status;
 }

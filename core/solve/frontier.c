@@ -4,8 +4,8 @@
  *
  * The form: each node uses g(choice) in every slot but those it owns, in which it uses g(choice) + r(choice), and no
  * slot has two owners. So it is with models: parameters and activations are held throughout, an op's working set lives
- * in its own slot. With m(choice) = the largest r(choice) minus the room of the slot, a plan is within the limit exactly
- * when sum g + max m <= 0 (slots without owner have m = minus their room).
+ * in its own slot. With m(choice) = the largest r(choice) minus the room of the slot, a plan is within the limit
+ * exactly when sum g + max m <= 0 (slots without owner have m = minus their room).
  *
  * The maximum is branched on: a part of the problem forbids m >= high and grants the sum a capacity of -low; it is
  * relaxed in between, and split at the maximum of its optimal plan when that breaks the limit. The sum is priced: the
@@ -40,11 +40,12 @@ struct front {
     struct sc_arena *arena;
     int n;
     double **g, **m, **cost, **priced, **marginal; /* a node and choice each */
-    double base_peak;  /* of the slots that nobody owns: minus their least room */
-    double least_peak; /* no plan has less */
-    double cutoff;     /* without the core's constant: plans must cost at most this */
+    double base_peak;                              /* of the slots that nobody owns: minus their least room */
+    double least_peak;                             /* no plan has less */
+    double cutoff;                                 /* without the core's constant: plans must cost at most this */
     double total_usage;
-    int *full;         /* a plan of the whole core */
+    double lambda; /* of the part that gave the best plan */
+    int *full;     /* a plan of the whole core */
     SC_VEC(struct part) parts;
 };
 
@@ -190,8 +191,11 @@ static enum sc_status least_usage(struct front *f, struct point *high)
     for (int i = 0; i < f->n; i++)
         for (int c = 0; c < v->choices[i]; c++)
             f->priced[i][c] = f->cost[i][c] < INFINITY ? f->g[i][c] : INFINITY;
-    struct sc_view bare = {.node_count = f->n, .edge_count = v->edge_count, .choices = v->choices,
-                           .cost = (const double *const *)f->priced, .edges = edges};
+    struct sc_view bare = {.node_count = f->n,
+                           .edge_count = v->edge_count,
+                           .choices = v->choices,
+                           .cost = (const double *const *)f->priced,
+                           .edges = edges};
     bool wide = false;
     struct sc_elim *elim = status == SC_OK ? sc_elim_new(&bare, 2 * f->elim->work, f->core->cancel, &wide) : NULL;
     if (status == SC_OK && !elim)
@@ -344,8 +348,11 @@ static bool prune(struct front *f, double lambda, double most, struct pruned *p,
             }
         *empty = choices[i] == 0;
     }
-    p->view = (struct sc_view){.node_count = f->n, .edge_count = v->edge_count, .choices = choices,
-                               .cost = (const double *const *)p->priced, .edges = edges};
+    p->view = (struct sc_view){.node_count = f->n,
+                               .edge_count = v->edge_count,
+                               .choices = choices,
+                               .cost = (const double *const *)p->priced,
+                               .edges = edges};
     for (int e = 0; e < v->edge_count && !*empty; e++) {
         const double *table = prune_table(p, &v->edges[e]);
         if (!table)
@@ -374,9 +381,14 @@ static enum sc_status by_labels(struct front *f, double lambda, double capacity,
             status = sc_elim_run(elim, p.view.cost);
         if (status == SC_OK)
             status = sc_elim_descend(elim);
-        struct sc_labels labels = {.elim = elim, .cost = (const double *const *)p.cost,
-                                   .usage = (const double *const *)p.usage, .lambda = lambda, .capacity = capacity,
-                                   .most = most, .budget = MOST_LABELS, .plan = out->plan};
+        struct sc_labels labels = {.elim = elim,
+                                   .cost = (const double *const *)p.cost,
+                                   .usage = (const double *const *)p.usage,
+                                   .lambda = lambda,
+                                   .capacity = capacity,
+                                   .most = most,
+                                   .budget = MOST_LABELS,
+                                   .plan = out->plan};
         if (status == SC_OK)
             status = sc_labels_run(&labels);
         *found = status == SC_OK && labels.found;
@@ -406,8 +418,8 @@ static enum sc_status split(struct front *f, const struct part *part, double pea
 }
 
 /* Solve a part by thresholds that grow from its bound. */
-static enum sc_status close_gap(struct front *f, const struct part *part, double bound, double lambda, struct point *high,
-                                bool *exhausted)
+static enum sc_status close_gap(struct front *f, const struct part *part, double bound, double lambda,
+                                struct point *high, bool *exhausted)
 {
     double capacity = -part->low;
     double step = (fmin(f->cutoff, high->cost) - bound) / 64 + 1;
@@ -415,8 +427,8 @@ static enum sc_status close_gap(struct front *f, const struct part *part, double
     enum sc_status status = evaluate(f, lambda, &again);
     if (status == SC_OK)
         status = sc_elim_descend(f->elim);
-    if (status == SC_OK)
-        status = sc_elim_marginals(f->elim, f->marginal);
+    for (int i = 0; status == SC_OK && i < f->n; i++)
+        status = sc_elim_marginal(f->elim, i, f->marginal[i]);
     while (status == SC_OK && bound <= f->cutoff) {
         double most = floor(fmin(f->cutoff, bound + step));
         struct point best = {.plan = high->plan};
@@ -428,6 +440,7 @@ static enum sc_status close_gap(struct front *f, const struct part *part, double
             if (best.usage + best.peak > 0)
                 return split(f, part, best.peak, best.cost);
             consider(f, &best);
+            f->lambda = lambda;
             return SC_OK;
         }
         bound = most + 1;
@@ -498,16 +511,23 @@ static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
         if (status == SC_CANCELLED)
             sc_vec_push(&f->parts, part); /* there was room for it */
     }
-    *end = exhausted ? SC_FRONTIER_NOT : f->parts.count > 0 || status == SC_CANCELLED ? SC_FRONTIER_STOPPED
-                                                                                      : SC_FRONTIER_PROVEN;
+    *end = exhausted                                      ? SC_FRONTIER_NOT
+           : f->parts.count > 0 || status == SC_CANCELLED ? SC_FRONTIER_STOPPED
+                                                          : SC_FRONTIER_PROVEN;
     return status == SC_CANCELLED ? SC_OK : status;
 }
 
 enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view *view, struct sc_elim *elim,
-                                double cutoff, const struct sc_core_sink *sink, enum sc_frontier_end *end)
+                                double cutoff, const struct sc_core_sink *sink, double *lambda,
+                                enum sc_frontier_end *end)
 {
-    struct front f = {.core = core, .view = view, .elim = elim, .sink = sink, .n = view->view.node_count,
-                      .cutoff = cutoff - core->constant - core->grain, .arena = sc_arena_new()};
+    struct front f = {.core = core,
+                      .view = view,
+                      .elim = elim,
+                      .sink = sink,
+                      .n = view->view.node_count,
+                      .cutoff = cutoff - core->constant - core->grain,
+                      .arena = sc_arena_new()};
     bool fits = false;
     enum sc_status status = SC_NO_MEMORY;
     *end = SC_FRONTIER_NOT;
@@ -523,6 +543,7 @@ enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view 
     }
     if (status == SC_OK && fits)
         status = solve_parts(&f, end);
+    *lambda = f.lambda;
     sc_vec_free(&f.parts);
     sc_arena_free(f.arena);
     return status;

@@ -14,8 +14,10 @@ enum sc_frontier_end {
     SC_FRONTIER_STOPPED
 };
 
-/* `view` is of the core and `elim` of the view. Only plans that cost at most `cutoff` minus the core's grain count. */
+/* `view` is of the core and `elim` of the view. Only plans that cost at most `cutoff` minus the core's grain count.
+ * *lambda: the price of usage, in core units, at which the part that held the best plan was bounded. */
 enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view *view, struct sc_elim *elim,
-                                double cutoff, const struct sc_core_sink *sink, enum sc_frontier_end *end);
+                                double cutoff, const struct sc_core_sink *sink, double *lambda,
+                                enum sc_frontier_end *end);
 
 #endif

@@ -93,7 +93,8 @@ static bool allowed(const struct greedy *g, int node, int choice)
         const struct sc_problem_edge *edge = &p->edges[g->edge[i]];
         const struct sc_table *t = &p->tables[edge->table];
         int other = edge->from == node ? edge->to : edge->from;
-        int row = edge->from == node ? choice : g->choices[other], col = edge->from == node ? g->choices[other] : choice;
+        int row = edge->from == node ? choice : g->choices[other],
+            col = edge->from == node ? g->choices[other] : choice;
         if (other < node && t->at[(size_t)row * (size_t)t->stride + (size_t)col] == INFINITY)
             return false;
     }

@@ -28,14 +28,14 @@ struct ilp {
     void *user;
     struct sc_ilp_result *result;
     glp_prob *lp;
-    int *first;       /* column of s(n,0); the column of s(n,c) is column[first[n] + c], 0 when forbidden */
+    int *first; /* column of s(n,0); the column of s(n,c) is column[first[n] + c], 0 when forbidden */
     int *column;
     int columns, node_columns, row_count;
-    int *row, *col;   /* triplets, from 1 */
+    int *row, *col; /* triplets, from 1 */
     double *value;
     int entries;
-    double *load;     /* a slot each, one more at the end */
-    int *row_index;   /* scratch for one row */
+    double *load;   /* a slot each, one more at the end */
+    int *row_index; /* scratch for one row */
     double *row_value, *sum;
     jmp_buf trap;
 };
@@ -473,8 +473,13 @@ enum sc_status sc_ilp_run(const struct sc_view *view, enum sc_ilp_rows rows, dou
                           void (*incumbent)(void *user, const int *choices, double bound), void *user,
                           struct sc_ilp_result *result, struct sc_error *err)
 {
-    struct ilp m = {.view = view, .rows = rows, .cutoff = cutoff, .cancel = cancel, .incumbent = incumbent,
-                    .user = user, .result = result};
+    struct ilp m = {.view = view,
+                    .rows = rows,
+                    .cutoff = cutoff,
+                    .cancel = cancel,
+                    .incumbent = incumbent,
+                    .user = user,
+                    .result = result};
     double largest;
     result->end = SC_ILP_STOPPED;
     result->found = false;
@@ -521,8 +526,8 @@ static bool make_view(struct textbook *t, const struct sc_problem *p)
     int terms = 0;
     for (int u = 0; u < p->usage_count; u++)
         if (t->slots.begin[u] < t->slots.end[u])
-            t->terms[terms++] = (struct sc_view_term){p->usages[u].node, t->slots.begin[u], t->slots.end[u],
-                                                      p->usages[u].usage};
+            t->terms[terms++] =
+                (struct sc_view_term){p->usages[u].node, t->slots.begin[u], t->slots.end[u], p->usages[u].usage};
     for (int s = 0; s < t->slots.count; s++)
         t->room[s] = p->limit;
     t->view = (struct sc_view){

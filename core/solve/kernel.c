@@ -79,8 +79,8 @@ double sc_kernel_least(const double *a, size_t n)
     return m[2] < m[0] ? m[2] : m[0];
 }
 
-void sc_kernel_reduce(double *out, ptrdiff_t out_step, int k, int n, const double *s, const double *a,
-                      ptrdiff_t a_step, const double *b, ptrdiff_t b_step)
+void sc_kernel_reduce(double *out, ptrdiff_t out_step, int k, int n, const double *s, const double *a, ptrdiff_t a_step,
+                      const double *b, ptrdiff_t b_step)
 {
     for (int c = 0; c < k; c++) {
         if (s[c] == INFINITY)

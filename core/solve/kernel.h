@@ -12,8 +12,8 @@
 void sc_kernel_min(double *out, ptrdiff_t out_step, int k, int n, const double *s, const double *a, ptrdiff_t a_step,
                    const double *b, ptrdiff_t b_step);
 /* For each c < k: out[c * out_step] = min(itself, s[c] + min over j < n of a[c * a_step + j] + b[c * b_step + j]). */
-void sc_kernel_reduce(double *out, ptrdiff_t out_step, int k, int n, const double *s, const double *a,
-                      ptrdiff_t a_step, const double *b, ptrdiff_t b_step);
+void sc_kernel_reduce(double *out, ptrdiff_t out_step, int k, int n, const double *s, const double *a, ptrdiff_t a_step,
+                      const double *b, ptrdiff_t b_step);
 /* to[j] += from[j]. */
 void sc_kernel_add(double *to, const double *from, size_t n);
 double sc_kernel_least(const double *a, size_t n);

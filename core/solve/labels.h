@@ -8,16 +8,16 @@
 #include "solve/elim.h"
 
 struct sc_labels {
-    struct sc_elim *elim;        /* run and descended with prices floor(lambda * usage) added to the node costs */
-    const double *const *cost;   /* a node and choice each, without prices */
+    struct sc_elim *elim;      /* run and descended with prices floor(lambda * usage) added to the node costs */
+    const double *const *cost; /* a node and choice each, without prices */
     const double *const *usage;
     double lambda, capacity;
-    double most;                 /* only plans that cost at most this are wanted */
-    size_t budget;               /* labels that may be made */
+    double most;   /* only plans that cost at most this are wanted */
+    size_t budget; /* labels that may be made */
     /* results */
-    bool found, exhausted;       /* exhausted: the budget ran out, and nothing is proven */
+    bool found, exhausted; /* exhausted: the budget ran out, and nothing is proven */
     double best;
-    int *plan;                   /* the caller's array */
+    int *plan; /* the caller's array */
 };
 
 enum sc_status sc_labels_run(struct sc_labels *labels);

@@ -95,7 +95,8 @@ struct sc_local *sc_local_new(const struct sc_core *core)
     l->added = sc_calloc(2 * (size_t)l->leaves, sizeof *l->added);
     l->row = sc_calloc((size_t)l->widest, sizeof *l->row);
     l->other = sc_calloc((size_t)l->widest, sizeof *l->other);
-    if (!l->plan || !l->queue || !l->queued || !l->listed || !l->choice || !l->score || !l->most || !l->added || !l->row || !l->other) {
+    if (!l->plan || !l->queue || !l->queued || !l->listed || !l->choice || !l->score || !l->most || !l->added ||
+        !l->row || !l->other) {
         sc_local_free(l);
         return NULL;
     }
@@ -173,7 +174,8 @@ double sc_local_change(const struct sc_local *l, int node, int choice)
     for (int i = 0; i < x->degree; i++) {
         struct sc_core_side side = sc_core_look(core, x->edge[i], node);
         const double *at = side.at + (size_t)l->plan[side.other] * (size_t)side.other_step;
-        double now = at[(size_t)l->plan[node] * (size_t)side.own_step], then = at[(size_t)choice * (size_t)side.own_step];
+        double now = at[(size_t)l->plan[node] * (size_t)side.own_step],
+               then = at[(size_t)choice * (size_t)side.own_step];
         change += (then < INFINITY ? then : forbidden_cost) - (now < INFINITY ? now : forbidden_cost);
     }
     return change;
@@ -252,7 +254,8 @@ static void rate(struct sc_local *l, int i, int slot, double over)
     }
 }
 
-/* Bring a slot within its room. Its nodes are listed once; a move rates the node and its neighbours anew. False: stuck. */
+/* Bring a slot within its room. Its nodes are listed once; a move rates the node and its neighbours anew. False: stuck.
+ */
 static bool relieve(struct sc_local *l, int slot, long *steps)
 {
     const struct sc_core *core = l->core;

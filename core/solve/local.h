@@ -9,17 +9,17 @@
 
 struct sc_local {
     const struct sc_core *core;
-    int *plan;      /* a core node each; -1: gone */
-    double cost;    /* with the core's constant; +inf when a pair is forbidden */
-    int forbidden;  /* pairs of infinite cost */
-    int leaves;     /* of the tree over slots: a power of two */
+    int *plan;            /* a core node each; -1: gone */
+    double cost;          /* with the core's constant; +inf when a pair is forbidden */
+    int forbidden;        /* pairs of infinite cost */
+    int leaves;           /* of the tree over slots: a power of two */
     double *most, *added; /* largest excess of load over room below a tree node; added to all below it */
     double *row, *other;  /* scratch: choices */
     int *queue;
     bool *queued;
     int *listed, *choice; /* of repair: place of a node in its list, from 1; best choice of those listed */
     double *score;
-    long moves;           /* that the last repair took */
+    long moves; /* that the last repair took */
     int widest;
 };
 

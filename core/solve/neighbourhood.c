@@ -50,7 +50,9 @@ static int grow_by_edges(struct hood *h, int size)
         int from = h->region[sc_random_below(&h->state->seed, (uint64_t)count)];
         const struct sc_core_node *x = &h->core->node[from];
         if (x->degree > 0)
-            set_free(h, sc_core_look(h->core, x->edge[sc_random_below(&h->state->seed, (uint64_t)x->degree)], from).other, &count);
+            set_free(h,
+                     sc_core_look(h->core, x->edge[sc_random_below(&h->state->seed, (uint64_t)x->degree)], from).other,
+                     &count);
         else
             set_free(h, random_node(h), &count);
     }
@@ -83,7 +85,8 @@ static int grow_by_time(struct hood *h, int size)
         int from = h->region[sc_random_below(&h->state->seed, (uint64_t)count)];
         const struct sc_core_node *x = &core->node[from];
         if (x->degree > 0)
-            set_free(h, sc_core_look(core, x->edge[sc_random_below(&h->state->seed, (uint64_t)x->degree)], from).other, &count);
+            set_free(h, sc_core_look(core, x->edge[sc_random_below(&h->state->seed, (uint64_t)x->degree)], from).other,
+                     &count);
     }
     return count > 0 ? count : grow_by_edges(h, size);
 }

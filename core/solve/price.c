@@ -12,7 +12,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { FIRST_PASSES = 10, PASSES = 2, PLAN_EVERY = 4, MOVES_A_STEP = 100, LONGEST_WAIT = 25, FIX_EVERY = 5, BACK_AFTER = 6 };
+enum {
+    FIRST_PASSES = 10,
+    PASSES = 8,
+    PLAN_EVERY = 4,
+    MOVES_A_STEP = 100,
+    LONGEST_WAIT = 25,
+    FIX_EVERY = 5,
+    BACK_AFTER = 6
+};
 
 struct price {
     struct sc_core *core;
@@ -164,6 +172,8 @@ static enum sc_status run_round(struct price *p, int *steps, bool *again)
             memcpy(p->best_lambda, p->lambda, (size_t)core->slot_count * sizeof *p->lambda);
             if (core->reach == 0)
                 core->reach = 0.1 * fabs(bound + core->constant) + 1;
+            else if (*steps == 0 && *p->cutoff < INFINITY) /* begin again with courage */
+                core->reach = fmax(core->reach, 0.1 * (*p->cutoff - core->constant - bound));
             else if (p->since == 0)
                 core->reach *= 1.1;
             core->reach = fmin(core->reach, fmax(*p->cutoff - core->constant - bound, 1));

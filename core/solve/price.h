@@ -9,9 +9,9 @@
 #include "solve/core.h"
 
 struct sc_price_options {
-    int stall;   /* give up after so many price steps without progress */
-    int steps;   /* and after so many in all; 0: no end */
-    bool plans;  /* look for plans too */
+    int stall;  /* give up after so many price steps without progress */
+    int steps;  /* and after so many in all; 0: no end */
+    bool plans; /* look for plans too */
 };
 
 /* Works on the core in place: it may end empty or infeasible, which means that no plan costs less than the best.

@@ -89,8 +89,7 @@ static int padded(int cols)
 
 /* A copy of rows × cols values with padded rows. Costs may be +inf but neither -inf nor NaN; usages (finite_only)
  * are finite and not negative. */
-static const double *copy_rows(struct sc_problem_builder *b, int rows, int cols, const double *values,
-                               bool finite_only)
+static const double *copy_rows(struct sc_problem_builder *b, int rows, int cols, const double *values, bool finite_only)
 {
     int stride = padded(cols);
     double *at = sc_arena_calloc(b->arena, (size_t)rows * (size_t)stride, sizeof *at);
@@ -142,8 +141,8 @@ static bool same_table(const struct sc_table *table, int rows, int cols, const d
 
 int sc_problem_add_table(struct sc_problem_builder *b, int rows, int cols, const double *values, uint64_t key)
 {
-    if (rows < 1 || cols < 1 || rows > MAX_CHOICES || cols > MAX_CHOICES ||
-        (int64_t)rows * padded(cols) > MAX_TABLE || b->tables.count >= MAX_NODES)
+    if (rows < 1 || cols < 1 || rows > MAX_CHOICES || cols > MAX_CHOICES || (int64_t)rows * padded(cols) > MAX_TABLE ||
+        b->tables.count >= MAX_NODES)
         return refuse(b);
     uint64_t id[2] = {key, (uint64_t)rows << 32 | (uint64_t)cols};
     int64_t found;
@@ -153,7 +152,8 @@ int sc_problem_add_table(struct sc_problem_builder *b, int rows, int cols, const
     table.at = copy_rows(b, rows, cols, values, false);
     if (!table.at)
         return -1;
-    if (!sc_vec_push(&b->tables, table) || (key && !sc_map_put(&b->by_key, id, sizeof id, (int64_t)b->tables.count - 1)))
+    if (!sc_vec_push(&b->tables, table) ||
+        (key && !sc_map_put(&b->by_key, id, sizeof id, (int64_t)b->tables.count - 1)))
         return lost(b);
     return (int)b->tables.count - 1;
 }
@@ -237,7 +237,9 @@ enum sc_status sc_problem_build(struct sc_problem_builder *b, struct sc_problem 
         .tables = tables,
         .usages = usages,
         .limit = b->limit,
-        .quantum = b->quantum_set ? b->quantum : b->fractional ? 0 : 1,
+        .quantum = b->quantum_set  ? b->quantum
+                   : b->fractional ? 0
+                                   : 1,
         .names = b->named ? names : NULL,
     };
     shared->arena = b->arena;
@@ -250,8 +252,7 @@ enum sc_status sc_problem_build(struct sc_problem_builder *b, struct sc_problem 
 }
 
 enum sc_status sc_problem_vary(const struct sc_problem *problem, int count, const int *nodes,
-                               const double *const *costs, double limit, struct sc_problem **out,
-                               struct sc_error *err)
+                               const double *const *costs, double limit, struct sc_problem **out, struct sc_error *err)
 {
     *out = NULL;
     for (int i = 0; i < count; i++)

@@ -45,8 +45,8 @@ typedef SC_VEC(struct row) row_vec;
 typedef SC_VEC(struct pair) pair_vec;
 
 struct reader {
-    gzFile file;   /* NULL: the text is all in view */
-    char *buffer;  /* of the file */
+    gzFile file;  /* NULL: the text is all in view */
+    char *buffer; /* of the file */
     const char *at, *end;
     size_t before; /* bytes of the text ahead of `base` */
     const char *base;
@@ -86,7 +86,7 @@ static void locate(struct reader *r, struct place place)
         snprintf(r->err->path + length, sizeof r->err->path - (size_t)length, "[%d]", r->inner);
 }
 
-#define FAIL(r, ...) (locate((r), here(r)), sc_fail((r)->err, SC_INPUT, __VA_ARGS__))
+#define FAIL(r, ...)           (locate((r), here(r)), sc_fail((r)->err, SC_INPUT, __VA_ARGS__))
 #define FAIL_AT(r, place, ...) (locate((r), (place)), sc_fail((r)->err, SC_INPUT, __VA_ARGS__))
 
 static enum sc_status no_memory(struct reader *r)
@@ -423,8 +423,18 @@ static enum sc_status string(struct reader *r, struct sc_str *out, size_t limit)
 
 /* ---- the form -------------------------------------------------------------------------------------- */
 
-enum section { NAME = 1, NODES = 2, EDGES = 4, LIMIT = 8, INTERVALS = 16, COSTS = 32, USAGES = 64, ENDS = 128,
-               EDGE_COSTS = 256, PROBLEM = 512 };
+enum section {
+    NAME = 1,
+    NODES = 2,
+    EDGES = 4,
+    LIMIT = 8,
+    INTERVALS = 16,
+    COSTS = 32,
+    USAGES = 64,
+    ENDS = 128,
+    EDGE_COSTS = 256,
+    PROBLEM = 512
+};
 
 /* Read one row of numbers into the store of rows. Costs of 1e15 or more become +inf; usages are finite. */
 static enum sc_status numbers(struct reader *r, bool costs, row_vec *into)
@@ -632,8 +642,8 @@ static enum sc_status check_counts(struct reader *r)
         return FAIL_AT(r, none, "nodes have %zu costs, %zu intervals and %zu usages; expected as many of each", nodes,
                        r->intervals.count, r->node_usages.count);
     if (r->edges.count != r->edge_costs.count)
-        return FAIL_AT(r, none, "edges have %zu pairs of nodes and %zu costs; expected as many of each",
-                       r->edges.count, r->edge_costs.count);
+        return FAIL_AT(r, none, "edges have %zu pairs of nodes and %zu costs; expected as many of each", r->edges.count,
+                       r->edge_costs.count);
     return SC_OK;
 }
 

@@ -22,8 +22,8 @@
 #include <string.h>
 
 enum {
-    LARGEST_TABLE = 1 << 22,       /* entries of a table made by merging or eliminating */
-    LARGEST_WORK = 1 << 28,        /* steps of one elimination */
+    LARGEST_TABLE = 1 << 22, /* entries of a table made by merging or eliminating */
+    LARGEST_WORK = 1 << 28,  /* steps of one elimination */
     SETTLE_ROUNDS = 50,
 };
 
@@ -366,7 +366,7 @@ static bool rebase(struct sc_core *core, double *base)
             }
             base[seg.a] += least;
             base[seg.b] -= least;
-            if (most == 0 || seg.a == seg.b) {
+            if (most == 0) {
                 sc_free(seg.use);
                 changed = true;
                 sc_core_touch(core, n);
@@ -445,15 +445,20 @@ static void renumber(struct sc_core *core, const bool *binds, int *place)
         core->lambda[next - 1] += left;
     place[slots] = next;
     core->slot_count = next;
-    for (int n = 0; n < core->n; n++)
-        for (int s = 0; s < core->node[n].seg_count; s++) {
-            struct sc_core_seg *seg = &core->node[n].seg[s];
-            int a = place[seg->a], b = place[seg->b];
-            if (a == b)
+    for (int n = 0; n < core->n; n++) {
+        struct sc_core_node *x = &core->node[n];
+        int kept = 0;
+        for (int s = 0; s < x->seg_count; s++) {
+            struct sc_core_seg seg = {place[x->seg[s].a], place[x->seg[s].b], x->seg[s].use};
+            if (seg.a < seg.b) {
+                x->seg[kept++] = seg;
+            } else {
+                sc_free(seg.use);
                 sc_core_touch(core, n);
-            seg->a = a;
-            seg->b = b;
+            }
         }
+        x->seg_count = kept;
+    }
 }
 
 void sc_core_settle_slots(struct sc_core *core)

@@ -13,8 +13,8 @@ enum sc_status sc_core_branch(struct sc_core *core, double *cutoff, const struct
                               bool *complete);
 
 /* The same on a copy. */
-enum sc_status sc_core_branch_copy(const struct sc_core *core, double *cutoff, const struct sc_core_sink *sink, long nodes,
-                                   bool *complete);
+enum sc_status sc_core_branch_copy(const struct sc_core *core, double *cutoff, const struct sc_core_sink *sink,
+                                   long nodes, bool *complete);
 
 /* Large neighbourhood search from a plan of the core, over so many regions or until the sink says stop. */
 struct sc_neighbourhoods {

@@ -24,6 +24,16 @@ static const struct {
 #undef X
 };
 
+const char *sc_rung_name(enum sc_rung rung)
+{
+    static const char *const names[] = {
+#define X(id, name, help) name,
+        SC_RUNG_MAP(X)
+#undef X
+    };
+    return names[rung];
+}
+
 const char *sc_solver_name(enum sc_solver solver)
 {
     return words[solver].name;
@@ -128,8 +138,7 @@ static double gap_of(const struct sc_solution *s)
 
 bool sc_job_stop(const struct sc_job *job)
 {
-    return sc_cancelled(job->options->cancel) ||
-           (job->solution->choices && gap_of(job->solution) <= job->options->gap);
+    return sc_cancelled(job->options->cancel) || (job->solution->choices && gap_of(job->solution) <= job->options->gap);
 }
 
 /* ---- the call -------------------------------------------------------------------------------------- */
@@ -145,6 +154,14 @@ static bool make_marginals(struct sc_solution *s, const struct sc_problem *p)
             s->marginal[n][c] = INFINITY;
     }
     return s->marginal != NULL;
+}
+
+/* No choice can be forced for less than the bound of all plans. */
+static void raise_marginals(struct sc_solution *s, const struct sc_problem *p)
+{
+    for (int n = 0; n < p->node_count; n++)
+        for (int c = 0; c < p->choices[n]; c++)
+            s->marginal[n][c] = fmax(s->marginal[n][c], s->bound);
 }
 
 static void conclude(struct sc_job *job)
@@ -166,6 +183,8 @@ static void conclude(struct sc_job *job)
     if (s->status == SC_SOLVED_INFEASIBLE && job->over_limit)
         s->limit_infeasible = fmax(s->limit_infeasible, job->problem->limit);
     s->gap = s->status == SC_SOLVED_OPTIMAL ? 0 : gap_of(s);
+    if (s->marginal && !s->marginals_exact)
+        raise_marginals(s, job->problem);
     s->seconds = sc_now() - job->started;
     publish(job);
 }

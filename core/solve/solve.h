@@ -111,9 +111,27 @@ bool sc_solver_find(const char *name, enum sc_solver *out);
 enum sc_solve_status { SC_SOLVED_OPTIMAL, SC_SOLVED_FEASIBLE, SC_SOLVED_INFEASIBLE, SC_SOLVED_TIMEOUT };
 const char *sc_solve_status_name(enum sc_solve_status status); /* "optimal", "feasible", "infeasible", "timeout" */
 
+/* Rungs of the exact solver's ladder, in order. Each can be left out (sc_solve_options.skip), to see what it is worth:
+ * answers stay right, proofs may fail to come. X(id, name, what it does) */
+#define SC_RUNG_MAP(X)                                                                                                 \
+    X(REDUCE, "reduce", "exact reductions until nothing changes")                                                      \
+    X(ELIMINATE, "eliminate", "variable elimination along a tree decomposition")                                       \
+    X(FRONTIER, "frontier", "a limit that is one sum: a price, then Pareto frontiers")                                 \
+    X(PRICE, "price", "prices on the limit, message passing, deletion of what bounds exclude")                         \
+    X(BRANCH, "branch", "branch and bound on the reduced graph")                                                       \
+    X(NEIGHBOURS, "neighbours", "large neighbourhoods of the best plan")                                               \
+    X(PROGRAM, "program", "GLPK on the local polytope; takes the place of `branch` when that is left out")
+enum sc_rung {
+#define X(id, name, help) SC_RUNG_##id,
+    SC_RUNG_MAP(X)
+#undef X
+        SC_RUNG_COUNT
+};
+const char *sc_rung_name(enum sc_rung rung);
+
 /* One line of what a solver did. */
 struct sc_solve_trace {
-    char rung[24]; /* "reduce", "eliminate", "price", "fix", "search", "check" */
+    char rung[24]; /* a rung's name, or the solver's */
     double seconds, cost, bound;
     int nodes, edges; /* left after it */
 };
@@ -125,7 +143,7 @@ struct sc_solve_options {
     uint64_t seed;
     const int *warm;              /* choices of an earlier plan, or NULL */
     bool marginals;               /* also compute min-marginals */
-    uint32_t skip;                /* bit r: leave rung r of the ladder out (for lectures and tests) */
+    uint32_t skip;                /* bit SC_RUNG_…: leave that rung out (for lectures and tests) */
     struct sc_cancel *cancel;     /* NULL: never */
     struct sc_progress *progress; /* NULL: none */
 };
@@ -143,7 +161,8 @@ struct sc_solution {
     int trace_count;
     struct sc_solve_trace trace[32];
     /* Min-marginals, when asked for: marginal[node][choice] is the best total were that choice forced (+inf when no
-     * plan has it). `marginals_exact` false: they are lower bounds. NULL when not asked for or not reached. */
+     * plan has it). `marginals_exact` false: they are lower bounds, at least `bound`, and those of the choices of a
+     * proven plan are its cost. NULL when not asked for or not reached (graphs too wide to eliminate). */
     double **marginal;
     bool marginals_exact;
     /* Infeasible by the limit: the smallest limit known to have a plan and the largest known to have none. */

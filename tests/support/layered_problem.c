@@ -41,7 +41,8 @@ static void make_op(struct op *op, uint64_t *seed, bool parameter, int most)
         op->out[c] = (int)sc_random_below(seed, SPECS);
         for (int i = 0; i < 3; i++)
             op->in[i][c] = (int)sc_random_below(seed, SPECS);
-        op->cost[c] = whole_units(time / shards + (parameter ? 2e-5 * shards : 1e-5 * (double)sc_random_below(seed, 30)));
+        op->cost[c] =
+            whole_units(time / shards + (parameter ? 2e-5 * shards : 1e-5 * (double)sc_random_below(seed, 30)));
         op->held[c] = floor(size / shards);
         op->working[c] = parameter ? 0 : floor(size / shards * (double)(1 + sc_random_below(seed, 3)));
     }
@@ -64,7 +65,8 @@ static bool add_layer(struct sc_problem_builder *b, const struct op *op, const d
     for (int i = 0; i < OPS; i++) {
         if (sc_problem_add_node(b, op[i].k, op[i].cost, NULL) < 0 ||
             sc_problem_add_usage(b, first + i, 0, slots, op[i].held) < 0 ||
-            (working && !ops[i].parameter && sc_problem_add_usage(b, first + i, slot + i, slot + i + 1, op[i].working) < 0))
+            (working && !ops[i].parameter &&
+             sc_problem_add_usage(b, first + i, slot + i, slot + i + 1, op[i].working) < 0))
             return false;
         double low = INFINITY;
         int cheapest = 0;
@@ -104,7 +106,8 @@ struct sc_problem *layered_problem(uint64_t seed, const struct layered_shape *sh
     for (int i = 0; i < SPECS * SPECS; i++)
         reshard[i] = i % (SPECS + 1) == 0 ? 0 : whole_units(1e-5 * (double)(1 + sc_random_below(&seed, 100)));
     for (int l = 0; l < shape->layers; l++)
-        if (!add_layer(b, op, reshard, l * OPS, l ? l * OPS - 1 : -1, shape->layers * OPS, shape->working, &least, &most))
+        if (!add_layer(b, op, reshard, l * OPS, l ? l * OPS - 1 : -1, shape->layers * OPS, shape->working, &least,
+                       &most))
             break;
     if (shape->room <= 1)
         sc_problem_set_limit(b, floor(least + shape->room * (most - least)));

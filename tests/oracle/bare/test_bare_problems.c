@@ -217,8 +217,8 @@ static void contest_problems(void **state)
     static const struct {
         const char *file;
         double optimum, seconds;
-    } cases[] = {{"contest-B.json.gz", 532843, 60}, {"contest-G.json.gz", 217039, 60},
-                 {"contest-P.json.gz", 651833115436, 120}};
+    } cases[] = {
+        {"contest-B.json.gz", 532843, 60}, {"contest-G.json.gz", 217039, 60}, {"contest-P.json.gz", 651833115436, 120}};
     const char *folder = getenv("STAGECUT_PROBLEMS");
     if (!folder) {
         print_message("skipped: STAGECUT_PROBLEMS does not name a folder with the contest's problems\n");
@@ -232,8 +232,8 @@ static void contest_problems(void **state)
         if (sc_problem_load(path, &p, &err) != SC_OK)
             fail_msg("%s", err.message);
         struct sc_solution *s = solve(p, SC_SOLVER_EXACT, cases[i].seconds);
-        print_message("%s: %s, cost %.17g, bound %.17g, %.3f s\n", cases[i].file, sc_solve_status_name(s->status), s->cost,
-                      s->bound, s->seconds);
+        print_message("%s: %s, cost %.17g, bound %.17g, %.3f s\n", cases[i].file, sc_solve_status_name(s->status),
+                      s->cost, s->bound, s->seconds);
         assert_int_equal(s->status, SC_SOLVED_OPTIMAL);
         assert_true(s->cost == cases[i].optimum && s->bound == s->cost && s->tolerance == 0);
         sc_solution_free(s);

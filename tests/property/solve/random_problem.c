@@ -56,8 +56,7 @@ struct sc_problem *random_problem(uint64_t seed, const struct random_shape *shap
     struct sc_problem *problem = NULL;
     struct sc_error err = {0};
     double row[64];
-    int n = shape->least_nodes +
-            (int)sc_random_below(&state, (uint64_t)(shape->most_nodes - shape->least_nodes) + 1);
+    int n = shape->least_nodes + (int)sc_random_below(&state, (uint64_t)(shape->most_nodes - shape->least_nodes) + 1);
     int *choices = sc_calloc((size_t)n, sizeof *choices);
     for (int u = 0; u < n; u++) {
         choices[u] = 1 + (int)sc_random_below(&state, (uint64_t)shape->most_choices);

@@ -17,8 +17,8 @@
 enum { PROBLEMS = 2000 };
 
 static const struct random_shape shapes[] = {
-    {2, 9, 4, 0.30, 0.10, 0.0, 30},  {2, 9, 4, 0.30, 0.10, 1.0, 30}, {2, 7, 6, 0.45, 0.25, 0.7, 1000},
-    {3, 9, 3, 0.60, 0.05, 1.0, 5},   {2, 6, 7, 0.50, 0.02, 1.0, 100000}, {4, 9, 3, 0.25, 0.35, 0.5, 12},
+    {2, 9, 4, 0.30, 0.10, 0.0, 30}, {2, 9, 4, 0.30, 0.10, 1.0, 30},     {2, 7, 6, 0.45, 0.25, 0.7, 1000},
+    {3, 9, 3, 0.60, 0.05, 1.0, 5},  {2, 6, 7, 0.50, 0.02, 1.0, 100000}, {4, 9, 3, 0.25, 0.35, 0.5, 12},
 };
 
 static struct sc_solution *solve(const struct sc_problem *p, enum sc_solver solver, bool marginals)
@@ -83,7 +83,8 @@ static void solvers_agree(void **state)
         same_answer(p, ilp, brute, seed, "ilp");
         sc_solution_free(ilp);
         if (brute->status == SC_SOLVED_INFEASIBLE && brute->limit_feasible < INFINITY)
-            assert_true(exact->limit_feasible >= brute->limit_feasible && exact->limit_infeasible <= brute->limit_feasible);
+            assert_true(exact->limit_feasible >= brute->limit_feasible &&
+                        exact->limit_infeasible <= brute->limit_feasible);
         optimal += brute->status == SC_SOLVED_OPTIMAL;
         infeasible += brute->status == SC_SOLVED_INFEASIBLE;
         limited += p->limit < INFINITY;

@@ -111,7 +111,8 @@ static void memory_runs_out_anywhere(void **state)
                 if (status == SC_OK)
                     assert_true(cost == truth); /* none failed, or it was one that is not needed */
                 else if (status != SC_NO_MEMORY)
-                    fail_msg("%s, allocation %d: %s", sc_solver_name((enum sc_solver)solver), n, sc_status_name(status));
+                    fail_msg("%s, allocation %d: %s", sc_solver_name((enum sc_solver)solver), n,
+                             sc_status_name(status));
                 if (!failed)
                     break;
             } while (n < 100000);

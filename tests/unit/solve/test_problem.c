@@ -70,14 +70,30 @@ static void builder_refuses(void **state)
         sc_problem_add_node(b, 1, row, NULL);
         int table = sc_problem_add_table(b, 2, 1, row, 0), index = 0;
         switch (wrong) {
-        case 0: index = sc_problem_add_node(b, 0, row, NULL); break;
-        case 1: index = sc_problem_add_node(b, 2, bad, NULL); break;
-        case 2: index = sc_problem_add_edge(b, 0, 0, table); break;
-        case 3: index = sc_problem_add_edge(b, 1, 0, table); break; /* the wrong way round */
-        case 4: index = sc_problem_add_edge(b, 0, 2, table); break;
-        case 5: index = sc_problem_add_usage(b, 0, 0, 1, negative); break;
-        case 6: index = -1, sc_problem_set_limit(b, NAN); break;
-        default: index = sc_problem_add_table(b, 2, 0, row, 0); break;
+        case 0:
+            index = sc_problem_add_node(b, 0, row, NULL);
+            break;
+        case 1:
+            index = sc_problem_add_node(b, 2, bad, NULL);
+            break;
+        case 2:
+            index = sc_problem_add_edge(b, 0, 0, table);
+            break;
+        case 3:
+            index = sc_problem_add_edge(b, 1, 0, table);
+            break; /* the wrong way round */
+        case 4:
+            index = sc_problem_add_edge(b, 0, 2, table);
+            break;
+        case 5:
+            index = sc_problem_add_usage(b, 0, 0, 1, negative);
+            break;
+        case 6:
+            index = -1, sc_problem_set_limit(b, NAN);
+            break;
+        default:
+            index = sc_problem_add_table(b, 2, 0, row, 0);
+            break;
         }
         assert_int_equal(index, -1);
         assert_int_equal(sc_problem_build(b, &p, &err), SC_INPUT);
@@ -94,13 +110,15 @@ static void builder_refuses(void **state)
 static void reads_numbers(void **state)
 {
     (void)state;
-    struct sc_problem *p = parse("{\"problem\":{\"edges\":{\"costs\":[[0.1,1e3,-2.5E-3,1e15]],\"nodes\":[[1,0]]},"
-                                 "\"nodes\":{\"costs\":[[9007199254740993,1e400],[0.30000000000000004,123456789012345678901234567890e-25]]},"
-                                 "\"name\":\"t\\u00e4\\ud83d\\ude00\\n\"}}");
+    struct sc_problem *p = parse(
+        "{\"problem\":{\"edges\":{\"costs\":[[0.1,1e3,-2.5E-3,1e15]],\"nodes\":[[1,0]]},"
+        "\"nodes\":{\"costs\":[[9007199254740993,1e400],[0.30000000000000004,123456789012345678901234567890e-25]]},"
+        "\"name\":\"t\\u00e4\\ud83d\\ude00\\n\"}}");
     assert_string_equal(p->name, "t\xc3\xa4\xf0\x9f\x98\x80\n");
     assert_true(p->quantum == 0 && p->usage_count == 0 && p->limit == INFINITY);
     assert_true(p->tables[0].at[0] == 0.1 && p->tables[0].at[1] == 1000);
-    assert_true(p->tables[0].at[p->tables[0].stride] == -0.0025 && p->tables[0].at[p->tables[0].stride + 1] == INFINITY);
+    assert_true(p->tables[0].at[p->tables[0].stride] == -0.0025 &&
+                p->tables[0].at[p->tables[0].stride + 1] == INFINITY);
     assert_true(p->cost[0][0] == INFINITY && p->cost[0][1] == INFINITY);
     assert_true(p->cost[1][0] == 0.30000000000000004 && p->cost[1][1] == 12345.678901234568);
     sc_problem_free(p);
@@ -179,8 +197,9 @@ static void errors_say_where(void **state)
 static void survives_damage(void **state)
 {
     (void)state;
-    static const char good[] = "{\"problem\":{\"name\":\"x\",\"nodes\":{\"intervals\":[[0,2],[1,3]],\"costs\":[[1,2.5],[3]],"
-                               "\"usages\":[[1,2],[3]]},\"edges\":{\"nodes\":[[0,1]],\"costs\":[[4,5]]},\"usage_limit\":9}}";
+    static const char good[] =
+        "{\"problem\":{\"name\":\"x\",\"nodes\":{\"intervals\":[[0,2],[1,3]],\"costs\":[[1,2.5],[3]],"
+        "\"usages\":[[1,2],[3]]},\"edges\":{\"nodes\":[[0,1]],\"costs\":[[4,5]]},\"usage_limit\":9}}";
     uint64_t seed = 1;
     char text[sizeof good];
     for (size_t i = 0; i < sizeof good; i++)
@@ -203,7 +222,8 @@ static void writes_what_it_reads(void **state)
 {
     (void)state;
     struct sc_problem_builder *b = sc_problem_builder_new("w");
-    double row[3] = {0.1, 1.0 / 3, INFINITY}, table[6] = {1, 2, INFINITY, 4, 5, 6}, use[3] = {1, 2, 3}, more[3] = {5, 0, 1};
+    double row[3] = {0.1, 1.0 / 3, INFINITY}, table[6] = {1, 2, INFINITY, 4, 5, 6}, use[3] = {1, 2, 3},
+           more[3] = {5, 0, 1};
     struct sc_problem *p, *q;
     struct sc_error err = {0};
     sc_problem_add_node(b, 3, row, NULL);
