@@ -171,7 +171,7 @@ static enum sc_status walk(struct sc_session *session, int64_t steps, struct sc_
     return plan_session_go(session, (size_t)target, err);
 }
 
-/* A step that leads on from now; with an image when one is due. */
+/* A step that leads on from now; with an image when one is due. False leaves nothing behind. */
 static bool step_make(const struct sc_session *session, const char *command, struct step *out)
 {
     const struct sc_settings *now = &session->now;
@@ -182,36 +182,60 @@ static bool step_make(const struct sc_session *session, const char *command, str
         out->image = position;
         out->before = sc_alloc(sizeof *out->before);
         ok = out->before && sc_settings_copy(out->before, now);
-        if (!ok) {
-            sc_free(out->before);
-            out->before = NULL;
-        }
+    }
+    if (!ok) {
+        sc_free(out->before); /* the image was not made */
+        sc_free(out->command);
     }
     return ok;
 }
 
-enum sc_status plan_session_step(struct sc_session *session, const struct plan_line *line, const char *command,
-                                 bool always, struct sc_error *err)
+/* Put a step behind what is in force; what was undone is gone. It takes the step over, also when it fails. */
+static enum sc_status push(struct sc_session *session, struct step *step, struct sc_error *err)
+{
+    if (session->position >= STEPS_MAX || !sc_vec_reserve(&session->steps, session->position + 1)) {
+        step_free(step);
+        return session->position >= STEPS_MAX
+                   ? sc_fail(err, SC_LIMIT, "a session has %d steps at most; begin another with these settings",
+                             STEPS_MAX)
+                   : sc_fail(err, SC_NO_MEMORY, "no memory for a change");
+    }
+    drop_steps(session, session->position);
+    session->steps.data[session->steps.count++] = *step;
+    return SC_OK;
+}
+
+enum sc_status plan_session_replay(struct sc_session *session, const struct plan_line *line, const char *command,
+                                   struct sc_error *err)
+{
+    struct step step;
+    enum sc_status status = step_make(session, command, &step) ? push(session, &step, err)
+                                                               : sc_fail(err, SC_NO_MEMORY, "no memory for a change");
+    if (status == SC_OK)
+        status = plan_line_run(line, &session->now, err);
+    session->position = session->steps.count;
+    session->revision++;
+    return status;
+}
+
+/* Run a line on a copy of the settings; a step when that changes them. */
+static enum sc_status change(struct sc_session *session, const struct plan_line *line, const char *command,
+                             struct sc_error *err)
 {
     struct sc_settings settings;
-    struct step step = {0};
-    if (session->position >= STEPS_MAX)
-        return sc_fail(err, SC_LIMIT, "a session has %d steps at most; save it as a plan and begin anew", STEPS_MAX);
+    struct step step;
     if (!sc_settings_copy(&settings, &session->now))
         return sc_fail(err, SC_NO_MEMORY, "no memory for a change");
     enum sc_status status = plan_line_run(line, &settings, err);
-    bool changed = status == SC_OK && (always || sc_settings_hash(&settings) != sc_session_hash(session));
-    if (changed && !(step_make(session, command, &step) && sc_vec_reserve(&session->steps, session->position + 1)))
-        status = sc_fail(err, SC_NO_MEMORY, "no memory for a change");
-    if (!changed || status != SC_OK) {
-        step_free(&step);
+    bool changed = status == SC_OK && sc_settings_hash(&settings) != sc_session_hash(session);
+    if (changed)
+        status = step_make(session, command, &step) ? push(session, &step, err)
+                                                    : sc_fail(err, SC_NO_MEMORY, "no memory for a change");
+    if (changed && status == SC_OK)
+        replace_now(session, &settings, session->steps.count);
+    else
         sc_settings_free(&settings);
-        return status;
-    }
-    drop_steps(session, session->position);
-    session->steps.data[session->steps.count++] = step;
-    replace_now(session, &settings, session->steps.count);
-    return SC_OK;
+    return status;
 }
 
 enum sc_status sc_session_apply(struct sc_session *session, const char *command, struct sc_error *err)
@@ -219,7 +243,7 @@ enum sc_status sc_session_apply(struct sc_session *session, const char *command,
     struct plan_line line = {0};
     enum sc_status status = plan_line_parse(command, &line, err);
     if (status == SC_OK)
-        status = line.walk ? walk(session, line.walk, err) : plan_session_step(session, &line, command, false, err);
+        status = line.walk ? walk(session, line.walk, err) : change(session, &line, command, err);
     plan_line_free(&line);
     return status;
 }

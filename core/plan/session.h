@@ -15,9 +15,8 @@ const char *plan_session_command(const struct sc_session *session, size_t step);
 void plan_session_saved(struct sc_session *session);
 /* Undo or redo to a position in the log. On failure nothing changed. */
 enum sc_status plan_session_go(struct sc_session *session, size_t position, struct sc_error *err);
-/* Run a line and put `command`, its text, in the log behind what is in force; when it changes nothing only if `always`.
- * On failure nothing changed. */
-enum sc_status plan_session_step(struct sc_session *session, const struct plan_line *line, const char *command,
-                                 bool always, struct sc_error *err);
+/* A line of a log, and its text. In place, so on failure the session is good for nothing but to be freed. */
+enum sc_status plan_session_replay(struct sc_session *session, const struct plan_line *line, const char *command,
+                                   struct sc_error *err);
 
 #endif

@@ -45,7 +45,7 @@ static enum sc_status replay_one(const struct sc_json_doc *doc, const struct sc_
     if (status == SC_OK && line.walk)
         status = sc_fail(&why, SC_INPUT, "a log holds no undo and no redo; \"position\" says what is in force");
     if (status == SC_OK)
-        status = plan_session_step(session, &line, command, true, &why);
+        status = plan_session_replay(session, &line, command, &why);
     plan_line_free(&line);
     if (status == SC_NO_MEMORY)
         return sc_fail(err, status, "%s", why.message);

@@ -5,20 +5,24 @@
 
 #include "base/base.h"
 
-static _Atomic int countdown = -1, hit;
+static _Atomic int countdown = -1, hit, count, held;
 
 static void *counting(void *user, void *pointer, size_t size)
 {
     (void)user;
     if (size == 0) {
+        held -= pointer != NULL;
         free(pointer);
         return NULL;
     }
+    count++;
     if (countdown >= 0 && countdown-- == 0) {
         hit = 1;
         return NULL;
     }
-    return realloc(pointer, size);
+    void *moved = realloc(pointer, size);
+    held += moved && !pointer;
+    return moved;
 }
 
 static const struct sc_allocator allocator = {counting, NULL};
@@ -26,6 +30,7 @@ static const struct sc_allocator allocator = {counting, NULL};
 void faults_begin(void)
 {
     faults_after(-1);
+    held = 0;
     sc_set_allocator(&allocator);
 }
 
@@ -37,10 +42,20 @@ void faults_end(void)
 void faults_after(int n)
 {
     countdown = n;
-    hit = 0;
+    hit = count = 0;
 }
 
 int faults_hit(void)
 {
     return hit;
+}
+
+int faults_count(void)
+{
+    return count;
+}
+
+int faults_held(void)
+{
+    return held;
 }

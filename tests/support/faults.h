@@ -12,5 +12,8 @@ void faults_end(void);
 void faults_after(int n);
 /* Did it? */
 int faults_hit(void);
+/* Allocations since faults_after, and blocks that are held now of those allocated since faults_begin. */
+int faults_count(void);
+int faults_held(void);
 
 #endif

@@ -128,7 +128,8 @@ static void strategy_now(const struct sc_settings *settings, const char *name, c
 
 static void any_glob(uint64_t *random, char *out)
 {
-    static const char *const pieces[] = {"a", "b", "a", "b", "*", "?", "[ab]", "[!a]", "\\*", "\\a", "["};
+    static const char *const pieces[] = {"a",    "b",   "a",   "b", "*",    "?",    "[ab]",
+                                         "[!a]", "\\*", "\\a", "[", "[]a]", "[!]b]"};
     int count = 1 + (int)sc_random_below(random, 4);
     *out = '\0';
     for (int i = 0; i < count; i++)
