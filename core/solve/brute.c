@@ -142,10 +142,8 @@ enum sc_status sc_solve_brute(struct sc_job *job)
         struct sc_solution *s = job->solution;
         s->status = s->choices ? SC_SOLVED_OPTIMAL : SC_SOLVED_INFEASIBLE;
         s->marginals_exact = s->marginal != NULL;
-        if (!s->choices && b.least_peak < INFINITY) {
-            job->over_limit = true;
+        if (!s->choices)
             s->limit_feasible = b.least_peak;
-        }
     }
     sc_job_trace(job, "brute", sc_now() - start, p->node_count, p->edge_count);
     drop(&b);

@@ -70,7 +70,6 @@ struct sc_core {
     double usage_unit;
     double error;    /* absolute, in problem costs: the most by which rounding to units changes a plan's cost */
     bool infeasible; /* no plan at all (within the cutoff that was used) */
-    bool limited;    /* infeasible: the limit had a part in it */
     bool no_memory;
     SC_VEC(int) queue; /* nodes whose surroundings changed */
     double *scratch;   /* for rungs: grown by sc_core_scratch */

@@ -74,8 +74,6 @@ static void no_cheaper(struct ladder *l)
     s->status = s->choices ? SC_SOLVED_OPTIMAL : SC_SOLVED_INFEASIBLE;
     if (s->choices)
         sc_job_bound(l->job, s->cost - 2 * l->core->error);
-    else
-        l->job->over_limit |= l->core->limited || l->core->slot_count > 0;
 }
 
 static bool settled(const struct ladder *l)

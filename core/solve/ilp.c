@@ -577,7 +577,6 @@ enum sc_status sc_solve_ilp(struct sc_job *job)
     if (status == SC_OK) {
         if (result.end == SC_ILP_NONE) {
             s->status = SC_SOLVED_INFEASIBLE;
-            job->over_limit = t.view.slot_count > 0;
         } else if (result.end == SC_ILP_OPTIMAL && s->choices) {
             s->status = SC_SOLVED_OPTIMAL;
         } else if (result.bound > -INFINITY) {

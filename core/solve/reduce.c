@@ -477,7 +477,7 @@ void sc_core_settle_slots(struct sc_core *core)
             load += base[t];
             core->room[t] -= load;
             if (core->room[t] < 0)
-                core->infeasible = core->limited = true;
+                core->infeasible = true;
         }
         if (core->infeasible)
             break;
@@ -545,7 +545,7 @@ static bool exclude(struct sc_core *core)
                 }
         }
         if (out) {
-            changed = core->limited = true;
+            changed = true;
             forbid(core, n);
         }
     }

@@ -77,7 +77,6 @@ double sc_job_plan(struct sc_job *job, const int *choices)
     struct sc_solution *s = job->solution;
     struct sc_check check = sc_problem_check(job->problem, choices);
     if (check.cost < INFINITY && check.bad_node < 0 && check.bad_edge < 0 && !check.feasible && check.peak < INFINITY) {
-        job->over_limit = true;
         s->limit_feasible = fmin(s->limit_feasible, check.peak);
     }
     job->no_memory |= check.peak == INFINITY; /* the checker's way to say that it could not check */
@@ -180,8 +179,6 @@ static void conclude(struct sc_job *job)
     }
     if (s->choices)
         s->limit_feasible = fmin(s->limit_feasible, job->problem->limit);
-    if (s->status == SC_SOLVED_INFEASIBLE && job->over_limit)
-        s->limit_infeasible = fmax(s->limit_infeasible, job->problem->limit);
     s->gap = s->status == SC_SOLVED_OPTIMAL ? 0 : gap_of(s);
     if (s->marginal && !s->marginals_exact)
         raise_marginals(s, job->problem);
@@ -189,8 +186,8 @@ static void conclude(struct sc_job *job)
     publish(job);
 }
 
-enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_options *options,
-                        struct sc_solution **out, struct sc_error *err)
+static enum sc_status solve(const struct sc_problem *problem, const struct sc_solve_options *options, bool plainly,
+                            struct sc_solution **out, struct sc_error *err)
 {
     *out = NULL;
     struct sc_arena *arena = sc_arena_new();
@@ -219,9 +216,28 @@ enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_
     }
     if (status == SC_CANCELLED || options->solver == SC_SOLVER_GREEDY || options->solver == SC_SOLVER_ILP)
         s->marginal = NULL;
+    if (!plainly && status == SC_OK && s->status == SC_SOLVED_INFEASIBLE && !s->choices && problem->limit < INFINITY) {
+        status = sc_find_limit(&job);
+        if (status != SC_OK) {
+            sc_arena_free(arena);
+            return status;
+        }
+    }
     conclude(&job);
     *out = s;
     return SC_OK;
+}
+
+enum sc_status sc_solve_plainly(const struct sc_problem *problem, const struct sc_solve_options *options,
+                                struct sc_solution **out, struct sc_error *err)
+{
+    return solve(problem, options, true, out, err);
+}
+
+enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_options *options,
+                        struct sc_solution **out, struct sc_error *err)
+{
+    return solve(problem, options, false, out, err);
 }
 
 void sc_solution_free(struct sc_solution *solution)

@@ -165,7 +165,8 @@ struct sc_solution {
      * proven plan are its cost. NULL when not asked for or not reached (graphs too wide to eliminate). */
     double **marginal;
     bool marginals_exact;
-    /* Infeasible by the limit: the smallest limit known to have a plan and the largest known to have none. */
+    /* Infeasible by the limit: the smallest limit known to have a plan (+inf: none is known) and the largest proven to
+     * have none (-inf: the limit is not to blame, or that is not known). */
     double limit_feasible, limit_infeasible;
     struct sc_arena *arena;
 };
