@@ -417,11 +417,30 @@ static enum sc_status split(struct front *f, const struct part *part, double pea
     return sc_vec_push(&f->parts, below) && sc_vec_push(&f->parts, above) ? SC_OK : SC_NO_MEMORY;
 }
 
-/* Solve a part by thresholds that grow from its bound. */
-static enum sc_status close_gap(struct front *f, const struct part *part, double bound, double lambda,
-                                struct point *high, bool *exhausted)
+static double least_bound(const struct front *f, size_t *at)
 {
-    double capacity = -part->low;
+    double least = INFINITY;
+    for (size_t i = 0; i < f->parts.count; i++)
+        if (f->parts.data[i].bound < least) {
+            least = f->parts.data[i].bound;
+            *at = i;
+        }
+    return least;
+}
+
+/* The part under way has a better bound: so has the whole, as far as the other parts allow. */
+static void raise_bound(struct front *f, struct part *part, double bound)
+{
+    size_t at;
+    part->bound = fmax(part->bound, bound);
+    double least = fmin(part->bound, least_bound(f, &at));
+    f->sink->bound(f->sink->user, fmin(least, f->cutoff + f->core->grain) + f->core->constant);
+}
+
+/* Solve a part by thresholds that grow from its bound. */
+static enum sc_status close_gap(struct front *f, struct part *part, double lambda, struct point *high, bool *exhausted)
+{
+    double capacity = -part->low, bound = part->bound;
     double step = (fmin(f->cutoff, high->cost) - bound) / 64 + 1;
     struct point again = {.plan = high->plan};
     enum sc_status status = evaluate(f, lambda, &again);
@@ -444,21 +463,22 @@ static enum sc_status close_gap(struct front *f, const struct part *part, double
             return SC_OK;
         }
         bound = most + 1;
+        raise_bound(f, part, bound);
         step *= 4;
     }
     return status;
 }
 
-static enum sc_status solve_part(struct front *f, struct part part, struct point *low, struct point *high,
+static enum sc_status solve_part(struct front *f, struct part *part, struct point *low, struct point *high,
                                  struct point *best, bool *exhausted)
 {
     const struct sc_view *v = &f->view->view;
-    double capacity = -part.low, bound;
+    double capacity = -part->low, bound;
     if (capacity < 0)
         return SC_OK;
     for (int i = 0; i < f->n; i++)
         for (int c = 0; c < v->choices[i]; c++)
-            f->cost[i][c] = f->m[i][c] < part.high ? v->cost[i][c] : INFINITY;
+            f->cost[i][c] = f->m[i][c] < part->high ? v->cost[i][c] : INFINITY;
     enum sc_status status = find_price(f, capacity, low, high, best, &bound);
     if (status == SC_INFEASIBLE)
         return SC_OK;
@@ -468,23 +488,12 @@ static enum sc_status solve_part(struct front *f, struct part part, struct point
     }
     if (status != SC_OK)
         return status;
-    bound = fmax(bound, part.bound);
-    if (bound > f->cutoff)
+    raise_bound(f, part, bound);
+    if (part->bound > f->cutoff)
         return SC_OK;
     if (high->usage + high->peak > 0)
-        return split(f, &part, high->peak, bound);
-    return close_gap(f, &part, bound, best->lambda, high, exhausted);
-}
-
-static double least_bound(const struct front *f, size_t *at)
-{
-    double least = INFINITY;
-    for (size_t i = 0; i < f->parts.count; i++)
-        if (f->parts.data[i].bound < least) {
-            least = f->parts.data[i].bound;
-            *at = i;
-        }
-    return least;
+        return split(f, part, high->peak, part->bound);
+    return close_gap(f, part, best->lambda, high, exhausted);
 }
 
 static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
@@ -507,7 +516,7 @@ static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
             f->sink->bound(f->sink->user, bound + f->core->constant);
         struct part part = f->parts.data[at];
         f->parts.data[at] = f->parts.data[--f->parts.count];
-        status = solve_part(f, part, &low, &high, &best, &exhausted);
+        status = solve_part(f, &part, &low, &high, &best, &exhausted);
         if (status == SC_CANCELLED)
             sc_vec_push(&f->parts, part); /* there was room for it */
     }
