@@ -86,10 +86,11 @@ static enum sc_status parse(struct sc_json_doc *doc, struct sc_error *err)
     enum sc_status status = sc_json_check_text(doc, err);
     if (status != SC_OK)
         return status;
+    size_t mark = sc_json_mark(doc); /* cJSON knows it only in texts of five bytes and more */
     pthread_once(&hooks_once, set_hooks);
     pthread_mutex_lock(&parse_mutex);
     parse_lacked_memory = false;
-    doc->root = cJSON_ParseWithLengthOpts(doc->text, doc->size, NULL, false);
+    doc->root = cJSON_ParseWithLengthOpts(doc->text + mark, doc->size - mark, NULL, false);
     pthread_mutex_unlock(&parse_mutex);
     if (!doc->root)
         return parse_lacked_memory ? sc_fail(err, SC_NO_MEMORY, "no memory to parse %s", doc->file)

@@ -71,6 +71,10 @@ static void scalars_are_documents(void **state)
     struct sc_json_doc *doc = parse(" 7 ");
     assert_true(sc_json_number(sc_json_root(doc)) == 7);
     sc_json_doc_free(doc);
+    doc = parse("\xef\xbb\xbf"
+                "6");
+    assert_true(sc_json_number(sc_json_root(doc)) == 6);
+    sc_json_doc_free(doc);
     assert_string_equal(sc_json_type_name(SC_JSON_BOOL), "true or false");
     assert_string_equal(sc_json_type_name(SC_JSON_OBJECT), "an object");
 }
