@@ -225,7 +225,7 @@ struct heap {
     int count;
     uint16_t *at, *where; /* where[state]: its place in `at` */
     const double *seconds;
-    const uint8_t *steps;
+    const uint16_t *steps;
 };
 
 static bool heap_less(const struct heap *h, uint16_t a, uint16_t b)
@@ -264,7 +264,7 @@ static uint16_t heap_pop(struct heap *h)
 }
 
 /* Dijkstra from one state: seconds[to] and via[to]. */
-static void paths_from(const struct arcs *arcs, int count, int source, struct heap *h, double *seconds, uint8_t *steps,
+static void paths_from(const struct arcs *arcs, int count, int source, struct heap *h, double *seconds, uint16_t *steps,
                        uint16_t *via)
 {
     for (int s = 0; s < count; s++) {
@@ -281,7 +281,7 @@ static void paths_from(const struct arcs *arcs, int count, int source, struct he
     while (h->count > 0) {
         uint16_t from = heap_pop(h);
         double base = seconds[from];
-        uint8_t hops = (uint8_t)(steps[from] + 1);
+        uint16_t hops = (uint16_t)(steps[from] + 1);
         for (uint32_t i = arcs->first[from]; i < arcs->first[from + 1]; i++) {
             uint16_t to = arcs->to[i];
             double s = base + arcs->seconds[i];
@@ -300,7 +300,7 @@ static bool find_paths(struct sc_reshard *r, struct sc_arena *arena, struct mark
     size_t n = (size_t)r->count;
     struct arcs arcs = {.first = sc_calloc(n + 1, sizeof *arcs.first)};
     struct heap heap = {.at = sc_calloc(n, sizeof *heap.at), .where = sc_calloc(n, sizeof *heap.where)};
-    uint8_t *steps = sc_calloc(n, sizeof *steps);
+    uint16_t *steps = sc_calloc(n, sizeof *steps);
     double *seconds = sc_arena_calloc(arena, n * n, sizeof *seconds);
     uint16_t *via = sc_arena_calloc(arena, n * n, sizeof *via);
     bool ok = arcs.first && heap.at && heap.where && steps && seconds && via && lay_arcs(r, market, &arcs);
