@@ -178,11 +178,14 @@ double sc_now(void); /* seconds, monotonic, arbitrary origin */
  * down as `struct sc_cancel *` (NULL: never). Every loop of a solver asks. */
 struct sc_cancel {
     _Atomic bool stop;
-    double deadline;       /* sc_now() value; 0: none */
-    _Atomic uint64_t work; /* work units used so far */
-    uint64_t work_limit;   /* 0: none */
+    double deadline;          /* sc_now() value; 0: none */
+    _Atomic uint64_t work;    /* work units used so far */
+    uint64_t work_limit;      /* 0: none */
+    struct sc_cancel *parent; /* stops this one too; NULL: none */
 };
 void sc_cancel_init(struct sc_cancel *cancel, double time_limit_s, uint64_t work_limit); /* 0: no limit */
+/* For a part of the work: stops with `parent` (NULL: none), and after so many units of its own. */
+void sc_cancel_part(struct sc_cancel *cancel, struct sc_cancel *parent, uint64_t work_limit);
 void sc_cancel_request(struct sc_cancel *cancel);
 bool sc_cancelled(struct sc_cancel *cancel);                   /* reads the clock: not in the innermost loop */
 bool sc_cancel_work(struct sc_cancel *cancel, uint64_t units); /* adds work, then as sc_cancelled */

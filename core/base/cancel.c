@@ -22,6 +22,13 @@ void sc_cancel_init(struct sc_cancel *cancel, double time_limit_s, uint64_t work
     cancel->deadline = time_limit_s > 0 ? sc_now() + time_limit_s : 0;
     cancel->work = 0;
     cancel->work_limit = work_limit;
+    cancel->parent = NULL;
+}
+
+void sc_cancel_part(struct sc_cancel *cancel, struct sc_cancel *parent, uint64_t work_limit)
+{
+    sc_cancel_init(cancel, 0, work_limit);
+    cancel->parent = parent;
 }
 
 void sc_cancel_request(struct sc_cancel *cancel)
@@ -32,20 +39,21 @@ void sc_cancel_request(struct sc_cancel *cancel)
 bool sc_cancelled(struct sc_cancel *cancel)
 {
     return cancel && (cancel->stop || (cancel->work_limit && cancel->work >= cancel->work_limit) ||
-                      (cancel->deadline > 0 && sc_now() >= cancel->deadline));
+                      (cancel->deadline > 0 && sc_now() >= cancel->deadline) || sc_cancelled(cancel->parent));
 }
 
 bool sc_cancel_work(struct sc_cancel *cancel, uint64_t units)
 {
     if (!cancel)
         return false;
-    cancel->work += units;
+    for (struct sc_cancel *c = cancel; c; c = c->parent)
+        c->work += units;
     return sc_cancelled(cancel);
 }
 
 bool sc_cancel_requested(const struct sc_cancel *cancel)
 {
-    return cancel && cancel->stop;
+    return cancel && (cancel->stop || sc_cancel_requested(cancel->parent));
 }
 
 struct sc_progress {

@@ -8,6 +8,8 @@
 
 #include "plan/internal.h"
 
+static const uint64_t most_work = 2000000; /* a question: a second or so */
+
 /* Is there a plan under these pins and this limit? Any plan will do: the search stops at the first. */
 static enum sc_status has_plan(const struct sc_problem *base, const struct sc_costs *costs,
                                const struct plan_pins *pins, const bool *use, double limit, struct sc_cancel *cancel,
@@ -18,8 +20,10 @@ static enum sc_status has_plan(const struct sc_problem *base, const struct sc_co
     if (status != SC_OK)
         return status;
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
+    struct sc_cancel part;
+    sc_cancel_part(&part, cancel, most_work);
     options.gap = 1e30;
-    options.cancel = cancel;
+    options.cancel = &part;
     struct sc_solution *solution = NULL;
     status = sc_solve(problem, &options, &solution, err);
     if (status == SC_OK) {

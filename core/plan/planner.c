@@ -151,8 +151,8 @@ static enum sc_status shapes_to_try(const struct sc_cluster *cluster, const stru
         if (!sc_axes_parse(settings->mesh, &shapes[0]))
             return sc_fail(err, SC_USAGE, "--mesh %s: not a shape; for example 2x4", settings->mesh);
         if (sc_axes_product(&shapes[0], 7u) != devices)
-            return sc_fail(err, SC_USAGE, "--mesh %s: has %d devices, but %d are asked for (--devices)",
-                           settings->mesh, sc_axes_product(&shapes[0], 7u), devices);
+            return sc_fail(err, SC_USAGE, "--mesh %s: has %d devices, but %d are asked for (--devices)", settings->mesh,
+                           sc_axes_product(&shapes[0], 7u), devices);
         *count = 1;
         return SC_OK;
     }
@@ -163,8 +163,9 @@ static enum sc_status shapes_to_try(const struct sc_cluster *cluster, const stru
     }
     *count = sc_mesh_shapes(devices, (int)settings->max_axes, shapes, MAX_SHAPES);
     if (*count > MAX_SHAPES)
-        return sc_fail(err, SC_LIMIT, "%d devices have %d logical meshes of %d axes, more than %d; choose one by --mesh",
-                       devices, *count, (int)settings->max_axes, MAX_SHAPES);
+        return sc_fail(err, SC_LIMIT,
+                       "%d devices have %d logical meshes of %d axes, more than %d; choose one by --mesh", devices,
+                       *count, (int)settings->max_axes, MAX_SHAPES);
     return SC_OK;
 }
 
@@ -258,6 +259,7 @@ static enum sc_status solve_attempt(struct attempt *attempt, const struct sc_pla
     options.gap = request->settings->gap;
     options.warm = attempt->tables->last;
     options.marginals = marginals;
+    options.limits = true;
     options.cancel = request->cancel;
     options.progress = request->progress;
     struct sc_solution *solution = NULL;
@@ -279,8 +281,8 @@ static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_
     struct sc_cost_options options = cost_options(request->settings, planner->graph, remat);
     enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
     if (status == SC_OK)
-        status = plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins,
-                                err);
+        status =
+            plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins, err);
     if (status == SC_OK)
         status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
                                  out->tables->problem->limit, &out->problem, err);
@@ -289,7 +291,8 @@ static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_
     return status;
 }
 
-/* Is `a` to be preferred? First the one that obeys more pins, then one with a plan, then the cheaper. Earlier wins ties. */
+/* Is `a` to be preferred? First the one that obeys more pins, then one with a plan, then the cheaper. Earlier wins
+ * ties. */
 static bool better(const struct attempt *a, const struct attempt *b)
 {
     if (!b->solution)
@@ -388,8 +391,8 @@ static enum sc_status explain_infeasible(struct plan_full *full, struct attempt 
                                           &plan->conflict_count, &plan->conflicts, err);
     double enough = attempt->solution->limit_feasible;
     if (status == SC_OK && isfinite(enough) && enough > full->pinned->limit && plan->conflict_count > 0) {
-        const char **texts = sc_arena_copy(full->arena, plan->conflicts,
-                                           (size_t)(plan->conflict_count + 1) * sizeof *texts);
+        const char **texts =
+            sc_arena_copy(full->arena, plan->conflicts, (size_t)(plan->conflict_count + 1) * sizeof *texts);
         char size[32];
         sc_format_bytes(enough, size, sizeof size);
         if (!texts)
@@ -496,13 +499,13 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
     for (int i = 0; status == SC_OK && i < tries; i++) {
         struct sc_mesh mesh;
         struct attempt attempt = {0};
-        enum sc_remat remat = remats ? (i % 2 ? SC_REMAT_LAYER : SC_REMAT_NONE)
+        enum sc_remat remat = remats                              ? (i % 2 ? SC_REMAT_LAYER : SC_REMAT_NONE)
                               : settings->remat == SC_REMAT_LAYER ? SC_REMAT_LAYER
                                                                   : SC_REMAT_NONE;
         if (deadline > 0) /* each try has its share of the time that is left */
             request->cancel->deadline = sc_now() + (deadline - sc_now()) / (tries - i);
-        status = sc_mesh_make(planner->cluster, hosts, devices, &shapes[remats ? i / 2 : i], planner->formulas, &mesh,
-                              err);
+        status =
+            sc_mesh_make(planner->cluster, hosts, devices, &shapes[remats ? i / 2 : i], planner->formulas, &mesh, err);
         if (status == SC_OK)
             status = try_mesh(planner, request, &mesh, remat, request->deltas && tries == 1, &attempt, err);
         if (status == SC_OK) {

@@ -16,7 +16,7 @@ struct sc_job {
     struct sc_error *err;
     double started; /* sc_now() */
     const char *phase;
-    bool no_memory;  /* a plan could not be checked or kept */
+    bool no_memory; /* a plan could not be checked or kept */
 };
 
 /* A solver. It fills plan and bound, and sets solution->status to INFEASIBLE or OPTIMAL when that is proven; the
@@ -26,9 +26,7 @@ enum sc_status sc_solve_brute(struct sc_job *job);
 enum sc_status sc_solve_ilp(struct sc_job *job);
 enum sc_status sc_solve_exact(struct sc_job *job);
 
-/* sc_solve without the search for a limit that would do; and that search, for a problem proven infeasible. */
-enum sc_status sc_solve_plainly(const struct sc_problem *problem, const struct sc_solve_options *options,
-                                struct sc_solution **out, struct sc_error *err);
+/* The search for a limit that would do, for a problem proven infeasible. */
 enum sc_status sc_find_limit(struct sc_job *job);
 
 /* Offer a plan (a choice a node of the problem). Kept when the checker finds it feasible and it is cheaper than the

@@ -186,9 +186,14 @@ static void conclude(struct sc_job *job)
     publish(job);
 }
 
-static enum sc_status solve(const struct sc_problem *problem, const struct sc_solve_options *options, bool plainly,
-                            struct sc_solution **out, struct sc_error *err)
+enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_options *given,
+                        struct sc_solution **out, struct sc_error *err)
 {
+    struct sc_solve_options own = *given;
+    const struct sc_solve_options *options = &own;
+    struct sc_cancel cancel; /* counts the work of this call */
+    sc_cancel_part(&cancel, given->cancel, 0);
+    own.cancel = &cancel;
     *out = NULL;
     struct sc_arena *arena = sc_arena_new();
     struct sc_solution *s = arena ? sc_arena_alloc(arena, sizeof *s) : NULL;
@@ -216,7 +221,8 @@ static enum sc_status solve(const struct sc_problem *problem, const struct sc_so
     }
     if (status == SC_CANCELLED || options->solver == SC_SOLVER_GREEDY || options->solver == SC_SOLVER_ILP)
         s->marginal = NULL;
-    if (!plainly && status == SC_OK && s->status == SC_SOLVED_INFEASIBLE && !s->choices && problem->limit < INFINITY) {
+    if (options->limits && status == SC_OK && s->status == SC_SOLVED_INFEASIBLE && !s->choices &&
+        problem->limit < INFINITY) {
         status = sc_find_limit(&job);
         if (status != SC_OK) {
             sc_arena_free(arena);
@@ -226,18 +232,6 @@ static enum sc_status solve(const struct sc_problem *problem, const struct sc_so
     conclude(&job);
     *out = s;
     return SC_OK;
-}
-
-enum sc_status sc_solve_plainly(const struct sc_problem *problem, const struct sc_solve_options *options,
-                                struct sc_solution **out, struct sc_error *err)
-{
-    return solve(problem, options, true, out, err);
-}
-
-enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_options *options,
-                        struct sc_solution **out, struct sc_error *err)
-{
-    return solve(problem, options, false, out, err);
 }
 
 void sc_solution_free(struct sc_solution *solution)

@@ -43,8 +43,8 @@ struct sc_problem {
     const struct sc_problem_edge *edges;
     const struct sc_table *tables;
     const struct sc_problem_usage *usages;
-    double limit;   /* +inf: no limit */
-    double quantum; /* see above; 1 when the input is whole numbers */
+    double limit;             /* +inf: no limit */
+    double quantum;           /* see above; 1 when the input is whole numbers */
     const char *const *names; /* of nodes, for messages; may be NULL */
 };
 
@@ -66,8 +66,7 @@ enum sc_status sc_problem_build(struct sc_problem_builder *b, struct sc_problem 
 /* The same problem with other cost rows for some nodes and another limit: how pins and what-ifs are asked. Shares all
  * the rest with `problem`. `costs[i]` has a value a choice of nodes[i] and is copied. */
 enum sc_status sc_problem_vary(const struct sc_problem *problem, int count, const int *nodes,
-                               const double *const *costs, double limit, struct sc_problem **out,
-                               struct sc_error *err);
+                               const double *const *costs, double limit, struct sc_problem **out, struct sc_error *err);
 
 struct sc_problem *sc_problem_share(const struct sc_problem *problem);
 void sc_problem_free(struct sc_problem *problem); /* drops a reference */
@@ -83,10 +82,10 @@ enum sc_status sc_problem_write(const struct sc_problem *problem, struct sc_str 
 /* ---- checker (shares no code with any solver) ------------------------------------------------------ */
 
 struct sc_check {
-    bool feasible;        /* every choice in range, cost finite, usage within the limit at all times */
-    double cost;          /* of the choices, priced from the problem; +inf when something is forbidden */
-    double peak;          /* the largest usage over time */
-    int64_t peak_time;    /* a time at which it is reached */
+    bool feasible;          /* every choice in range, cost finite, usage within the limit at all times */
+    double cost;            /* of the choices, priced from the problem; +inf when something is forbidden */
+    double peak;            /* the largest usage over time */
+    int64_t peak_time;      /* a time at which it is reached */
     int bad_node, bad_edge; /* first forbidden one, or -1 */
 };
 struct sc_check sc_problem_check(const struct sc_problem *problem, const int *choices);
@@ -139,23 +138,27 @@ struct sc_solve_trace {
 /* Options; initialise with SC_SOLVE_OPTIONS_INIT. */
 struct sc_solve_options {
     enum sc_solver solver;
-    double gap;                   /* stop when (cost - bound) / cost <= gap; 0: to proof */
+    double gap; /* stop when (cost - bound) / cost <= gap; 0: to proof */
     uint64_t seed;
     const int *warm;              /* choices of an earlier plan, or NULL */
     bool marginals;               /* also compute min-marginals */
+    bool limits;                  /* when no plan is within the limit, look for one that would do */
     uint32_t skip;                /* bit SC_RUNG_…: leave that rung out (for lectures and tests) */
     struct sc_cancel *cancel;     /* NULL: never */
     struct sc_progress *progress; /* NULL: none */
 };
-#define SC_SOLVE_OPTIONS_INIT { .solver = SC_SOLVER_EXACT }
+#define SC_SOLVE_OPTIONS_INIT                                                                                          \
+    {                                                                                                                  \
+        .solver = SC_SOLVER_EXACT                                                                                      \
+    }
 
 /* A result. Freed with sc_solution_free. */
 struct sc_solution {
     enum sc_solve_status status;
-    int *choices; /* node_count of them; NULL when there is no plan */
-    double cost;  /* re-priced by the checker; +inf without a plan */
-    double bound; /* proven: no plan costs less; +inf when proven infeasible */
-    double gap;   /* (cost - bound) / max(|cost|, 1e-30); 0 when optimal, +inf without a plan */
+    int *choices;     /* node_count of them; NULL when there is no plan */
+    double cost;      /* re-priced by the checker; +inf without a plan */
+    double bound;     /* proven: no plan costs less; +inf when proven infeasible */
+    double gap;       /* (cost - bound) / max(|cost|, 1e-30); 0 when optimal, +inf without a plan */
     double tolerance; /* absolute tolerance of the proof; 0 when it is exact */
     double seconds;
     int trace_count;

@@ -6,6 +6,7 @@
 #include "base/base.h"
 
 static _Atomic int countdown = -1, hit, count, held;
+static _Atomic int lasting; /* the allocations behind the failing one fail as well */
 
 static void *counting(void *user, void *pointer, size_t size)
 {
@@ -18,6 +19,8 @@ static void *counting(void *user, void *pointer, size_t size)
     count++;
     if (countdown >= 0 && countdown-- == 0) {
         hit = 1;
+        if (lasting)
+            countdown = 0;
         return NULL;
     }
     void *moved = realloc(pointer, size);
@@ -42,7 +45,13 @@ void faults_end(void)
 void faults_after(int n)
 {
     countdown = n;
-    hit = count = 0;
+    lasting = hit = count = 0;
+}
+
+void faults_from(int n)
+{
+    faults_after(n);
+    lasting = 1;
 }
 
 int faults_hit(void)

@@ -10,6 +10,8 @@ void faults_begin(void);
 void faults_end(void);
 /* The allocation after `n` more fails (once); n < 0: none does. */
 void faults_after(int n);
+/* All allocations after `n` more fail. */
+void faults_from(int n);
 /* Did it? */
 int faults_hit(void);
 /* Allocations since faults_after, and blocks that are held now of those allocated since faults_begin. */

@@ -108,8 +108,7 @@ static enum sc_status set_colour(struct tui_args *args, const char *value, struc
 static enum sc_status set_theme(struct tui_args *args, const char *value, struct sc_error *err)
 {
     args->theme = tui_theme_find(value);
-    return args->theme ? SC_OK
-                       : sc_fail(err, SC_USAGE, "--theme '%s': expected dark, light, contrast or mono", value);
+    return args->theme ? SC_OK : sc_fail(err, SC_USAGE, "--theme '%s': expected dark, light, contrast or mono", value);
 }
 
 static const struct {

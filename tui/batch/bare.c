@@ -89,6 +89,7 @@ int tui_cmd_problem(struct tui_args *args)
         struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
         options.solver = args->settings.solver;
         options.gap = args->settings.gap;
+        options.limits = true;
         options.cancel = &run.cancel;
         options.progress = run.progress;
         status = sc_solve(problem, &options, &solution, &err);

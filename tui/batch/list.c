@@ -102,9 +102,9 @@ int tui_cmd_list(struct tui_args *args)
     }
     if (status == SC_NOT_FOUND && !err.message[0]) {
         const char *near = sc_nearest(args->words[0], names, SC_LEN(lists));
-        status = sc_fail(&err, SC_USAGE, "there is no list of '%s'; %s%s", args->words[0],
-                         near ? "did you mean " : "there are models, clusters, kinds, formats, solvers",
-                         near ? near : "");
+        status =
+            sc_fail(&err, SC_USAGE, "there is no list of '%s'; %s%s", args->words[0],
+                    near ? "did you mean " : "there are models, clusters, kinds, formats, solvers", near ? near : "");
     }
     int result = status == SC_OK ? tui_batch_put(&args->settings, &text) : tui_report(&err);
     sc_str_free(&text);

@@ -37,8 +37,8 @@ static enum sc_status refuse_dead_pins(const struct sc_plan *plan, struct sc_err
             for (int op = 0; names && op < plan->graph->op_count; op++)
                 names[op] = plan->graph->ops[op].name;
             near = names ? sc_nearest(pin->glob, names, (size_t)plan->graph->op_count) : NULL;
-            sc_fail(err, SC_USAGE, "--pin %s=%s matches no op of %s%s%s%s", pin->glob, pin->strategy,
-                    plan->graph->name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+            sc_fail(err, SC_USAGE, "--pin %s=%s matches no op of %s%s%s%s", pin->glob, pin->strategy, plan->graph->name,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
             sc_free(names);
             return SC_USAGE;
         }

@@ -337,8 +337,8 @@ static void take_mouse(struct tui_app *app, struct tui_mouse mouse)
             bool again = app->pane == hit->pane && hit->list->cursor == row;
             app->pane = hit->pane;
             hit->list->cursor = row;
-            if (again)
-                tui_view(app)->enter(app);
+            if (again && tui_focused(app)->enter)
+                tui_focused(app)->enter(app);
         }
         return;
     }
@@ -377,7 +377,7 @@ void tui_app_key(struct tui_app *app, int key)
         tui_edit_key(app, key);
         return;
     }
-    const struct tui_command *command = tui_command_of_key(tui_view(app)->context, previous, key, &wait);
+    const struct tui_command *command = tui_command_of_key(tui_view(app)->name, previous, key, &wait);
     if (command) {
         app->message[0] = '\0';
         command->run(app, "");
@@ -442,10 +442,7 @@ void tui_app_free(struct tui_app *app)
     tui_gutter_free(&app->gutter);
     sc_free(app->rows.at);
     tui_candidates_drop(app);
-    if (app->picker) {
-        sc_import_samples_free(app->picker);
-        sc_free(app->picker);
-    }
+    tui_picker_free(app->picker);
     for (size_t i = 0; i < app->log.count; i++)
         sc_free(app->log.data[i]);
     sc_vec_free(&app->log);
@@ -473,7 +470,8 @@ void tui_app_settle(struct tui_app *app)
         tui_app_results(app);
         if (app->rows_stale)
             tui_rows_build(app);
-        tui_candidates_update(app);
+        if (tui_view(app)->update)
+            tui_view(app)->update(app);
         if (!app->worker || sc_worker_idle(app->worker))
             return;
         struct timespec pause = {0, 1000 * 1000};

@@ -91,7 +91,7 @@ struct tui_app {
     int what_if_asked; /* a choice; -1: none */
 
     struct tui_list why_list, help_list, log_list, picker_list;
-    void *picker; /* struct sc_import_samples, of the picker view */
+    struct tui_picker *picker; /* of the picker view; NULL until it is shown */
     SC_VEC(char *) log;
     char message[512];
     enum tui_role message_role;
@@ -162,26 +162,42 @@ void tui_rows_select_op(struct tui_app *app, int op);
 void tui_gutter_build(struct tui_app *app);
 void tui_gutter_free(struct tui_gutter *gutter);
 void tui_candidates_update(struct tui_app *app);
-void tui_candidates_drop(struct tui_app *app); /* before the plan or graph they belong to goes */
+void tui_picker_free(struct tui_picker *picker); /* NULL is allowed */
+void tui_candidates_drop(struct tui_app *app);   /* before the plan or graph they belong to goes */
 
 /* ---- views ---- */
 
+/* A view is a list under a head, drawn by rows: one function shows the part in sight, one writes all of it as text.
+ * A new view is a file with one of these, and a row in the table of ui/screen.c. */
 struct tui_view_ops {
-    const char *name, *context; /* context: which commands its keys reach */
-    void (*render)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
-    struct tui_list *(*list)(struct tui_app *app);                      /* what motion keys move */
-    void (*enter)(struct tui_app *app);                                 /* Enter */
-    bool (*row_text)(struct tui_app *app, int row, struct sc_str *out); /* for search; false past the end */
+    const char *name; /* also the context of its commands */
+    int head;         /* rows above the list */
+    bool detail;      /* rows may be cut: the one under the cursor is shown in full below */
+    struct tui_list *(*list)(struct tui_app *app);
+    int (*count)(struct tui_app *app, int width); /* rows, in that many columns */
+    void (*draw_head)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
+    void (*draw_row)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int index); /* rect: a row */
+    bool (*text)(struct tui_app *app, int index, struct sc_str *out); /* to search and to copy; false past the end */
+    void (*enter)(struct tui_app *app);                               /* Enter; NULL: nothing */
+    void (*update)(struct tui_app *app); /* before a paint: find what is missing; NULL: nothing */
+    void (*render)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* NULL: the list fills it */
 };
 extern const struct tui_view_ops tui_graph_view, tui_why_view, tui_help_view, tui_log_view, tui_picker_view;
+extern const struct tui_view_ops tui_candidates_view; /* beside the graph */
 const struct tui_view_ops *tui_view(const struct tui_app *app);
 const struct tui_view_ops *tui_view_at(int index);
+void tui_view_render(struct tui_app *app, const struct tui_view_ops *view, struct tui_grid *grid, struct tui_rect rect);
+void tui_list_render(struct tui_app *app, const struct tui_view_ops *view, struct tui_grid *grid, struct tui_rect rect,
+                     enum tui_pane pane);
+/* The whole view as text, `width` columns wide; false: out of memory. */
+bool tui_view_write(struct tui_app *app, const struct tui_view_ops *view, int width, struct sc_str *out);
+const struct tui_view_ops *tui_focused(const struct tui_app *app); /* the view, or the pane that has the cursor */
 /* Parts of the graph view: candidates of an op, below them why; what a folded block costs. */
 void tui_candidates_refine(struct tui_app *app, const struct sc_result *result);
 const char *tui_why_text(const struct tui_app *app, bool *about_other);               /* NULL: not known yet */
 int tui_render_why(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* rows; grid NULL: only counts */
 void tui_render_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row);
-void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused);
+void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
 /* Header, body, message and bottom bar. */
 void tui_render(struct tui_app *app, struct tui_grid *grid);
 

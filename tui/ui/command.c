@@ -13,7 +13,7 @@
 
 static struct tui_list *current_list(struct tui_app *app)
 {
-    return tui_view(app)->list(app);
+    return tui_focused(app)->list(app);
 }
 
 static int page(const struct tui_app *app)
@@ -61,7 +61,8 @@ static void run_left(struct tui_app *app, const char *arguments)
 static void run_enter(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
-    tui_view(app)->enter(app);
+    if (tui_focused(app)->enter)
+        tui_focused(app)->enter(app);
 }
 
 static void run_back(struct tui_app *app, const char *arguments)
@@ -257,7 +258,7 @@ static void run_search(struct tui_app *app, const char *arguments)
 
 static void find(struct tui_app *app, int step)
 {
-    struct tui_list *list = tui_view(app) == &tui_graph_view ? &app->list : current_list(app);
+    struct tui_list *list = current_list(app);
     struct sc_str text = {0};
     if (!app->search[0]) {
         tui_say(app, TUI_DIM, "nothing to search for; / begins");
@@ -266,7 +267,7 @@ static void find(struct tui_app *app, int step)
     for (int i = 1; i <= list->count; i++) {
         int at = ((list->cursor + step * i) % list->count + list->count) % list->count;
         sc_str_clear(&text);
-        if (tui_view(app)->row_text(app, at, &text) && strcasestr(sc_str_text(&text), app->search)) {
+        if (tui_focused(app)->text(app, at, &text) && strcasestr(sc_str_text(&text), app->search)) {
             if ((step > 0) != (at > list->cursor))
                 tui_say(app, TUI_DIM, "search went round the end");
             list->cursor = at;
@@ -390,6 +391,34 @@ static void run_write_plan(struct tui_app *app, const char *arguments)
     sc_str_free(&text);
 }
 
+/* What the cursor is in, as text, in full; and under candidates why. */
+static void run_write_view(struct tui_app *app, const char *arguments)
+{
+    struct sc_str text = {0};
+    struct sc_error err = {0};
+    char message[600];
+    bool about_other;
+    const struct tui_view_ops *view = tui_focused(app);
+    const char *why = tui_why_text(app, &about_other);
+    if (!*arguments) {
+        tui_edit_begin(app, ':', "write-view ");
+        return;
+    }
+    bool ok = tui_view_write(app, view, app->grid.width < 80 ? 80 : app->grid.width, &text);
+    if (ok && view == &tui_candidates_view && why)
+        sc_str_addf(&text, "\n%s", why);
+    if (!ok || text.failed)
+        sc_fail(&err, SC_NO_MEMORY, "no memory to write the view");
+    else
+        sc_file_write(arguments, sc_str_text(&text), text.length, &err);
+    sc_error_format(&err, message, sizeof message);
+    if (err.status == SC_OK)
+        tui_say(app, TUI_GOOD, "view written to %s", arguments);
+    else
+        tui_say(app, TUI_BAD, "%s", message);
+    sc_str_free(&text);
+}
+
 /* Where the session goes: its own file, or one named after the model, in the current folder. */
 static void session_file(const struct tui_app *app, char *out, size_t size)
 {
@@ -459,7 +488,7 @@ static void run_copy(struct tui_app *app, const char *arguments)
     if (app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_CANDIDATES && why)
         sc_str_add(&text, why);
     else
-        tui_view(app)->row_text(app, current_list(app)->cursor, &text);
+        tui_focused(app)->text(app, current_list(app)->cursor, &text);
     tui_term_copy(app->term, sc_str_text(&text));
     tui_say(app, TUI_DIM, "copied");
     sc_str_free(&text);
@@ -547,6 +576,7 @@ static const struct tui_command commands[] = {
     {"recover", "", "", "", "open the changes that were kept when a terminal went away", run_recover, false, NULL},
     {"save", "Ctrl-S", "", "[FILE]", "save the session", run_save, false, NULL},
     {"save-quit", "", "", "[FILE]", "save the session and leave", run_save_quit, false, NULL},
+    {"write-view", "", "", "FILE", "write what the cursor is in as text, all of it", run_write_view, false, NULL},
     {"write-plan", "", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},
     {"copy", "y", "", "", "copy the line, or why, to the clipboard", run_copy, false, NULL},
     {"theme", "", "", "NAME", "colours: dark, light, contrast, mono", run_theme, false, NULL},
@@ -615,7 +645,7 @@ void tui_run(struct tui_app *app, const char *line)
     const char *arguments = line + length + strspn(line + length, " ");
     const struct tui_command *command = tui_command_find(name);
     const struct sc_verb *verb;
-    if (command && (!command->context[0] || strcmp(command->context, tui_view(app)->context) == 0)) {
+    if (command && (!command->context[0] || strcmp(command->context, tui_view(app)->name) == 0)) {
         command->run(app, arguments);
         return;
     }

@@ -13,8 +13,9 @@ static void refresh(struct tui_app *app)
 {
     if (app->rows_stale)
         tui_rows_build(app);
+    if (tui_view(app)->update)
+        tui_view(app)->update(app);
     tui_app_draw(app);
-    tui_candidates_update(app);
 }
 
 /* Signals that were noted; false when one asks to leave. */
@@ -128,8 +129,17 @@ static enum sc_status script_line(struct tui_app *app, char *line, struct sc_err
         sc_str_free(&text);
         return SC_OK;
     }
+    if (strcmp(line, "view") == 0) { /* all of it, not only what is in sight */
+        tui_app_settle(app);
+        tui_term_size(app->term, &width, &height);
+        bool written = tui_view_write(app, tui_focused(app), width, &text);
+        fputs(sc_str_text(&text), stdout);
+        sc_str_free(&text);
+        return written ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory to write the view");
+    }
     return sc_fail(err, SC_INPUT,
-                   "expected `keys KEYS`, `:COMMAND`, `size WxH`, `screen` or `screen roles`, found '%.40s'", line);
+                   "expected `keys KEYS`, `:COMMAND`, `size WxH`, `screen`, `screen roles` or `view`, found '%.40s'",
+                   line);
 }
 
 int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err)

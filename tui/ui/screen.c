@@ -197,7 +197,7 @@ static void draw_message(const struct tui_app *app, struct tui_grid *grid, struc
 static void draw_bar(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
     const struct tui_command *command;
-    const char *context = tui_view(app)->context;
+    const char *context = tui_view(app)->name;
     int x = 1;
     for (size_t i = 0; (command = tui_command_at(i)); i++) {
         char key[16];
@@ -224,7 +224,7 @@ void tui_render(struct tui_app *app, struct tui_grid *grid)
     rect.height = 1;
     draw_header(app, grid, rect);
     rect = (struct tui_rect){0, 1, all.width, all.height - 3};
-    tui_view(app)->render(app, grid, rect);
+    tui_view_render(app, tui_view(app), grid, rect);
     rect = (struct tui_rect){0, all.height - 2, all.width, 1};
     draw_message(app, grid, rect);
     rect.y++;

@@ -135,9 +135,10 @@ static void draw_delta(struct tui_grid *grid, struct tui_rect rect, int x, int y
     tui_right(grid, rect, x + 10, y, DELTA - 11, c->delta_s < 0 && c->exact ? TUI_GOOD : TUI_DIM, text);
 }
 
-static void draw_candidate(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int y,
-                           const struct sc_candidate *c)
+static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int index)
 {
+    const struct sc_candidate *c = &app->candidates[index];
+    const int y = 0;
     const struct columns columns = measure(rect.width);
     const struct {
         double value;
@@ -163,14 +164,17 @@ static void draw_candidate(const struct tui_app *app, struct tui_grid *grid, str
     }
 }
 
-static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row)
+static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    if (!row)
+        return;
     static const char *const heads[] = {"compute", "comm", "memory"};
     const struct columns columns = measure(rect.width);
     const struct sc_op *o = &app->graph->ops[row->op];
     char copies[48] = "";
     struct tui_rect part = rect;
-    if (row->copies > 1)
+    if (row->copies > 1 && rect.width >= 70)
         snprintf(copies, sizeof copies, "\xce\x94 of one copy, p pins all %d", row->copies);
     tui_right(grid, rect, 0, 0, rect.width - 1, TUI_DIM, copies);
     part.width -= tui_text_width(copies) + 2;
@@ -183,16 +187,42 @@ static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct t
         tui_right(grid, rect, MARK + columns.name + DELTA + COST * i, 1, COST, TUI_DIM, heads[i]);
 }
 
-static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused)
+static struct tui_list *list(struct tui_app *app)
 {
-    struct tui_list *list = &app->candidate_list;
-    tui_list_place(app, list, rect, TUI_PANE_CANDIDATES);
-    for (int y = 0; y < rect.height && list->top + y < app->candidate_count; y++) {
-        draw_candidate(app, grid, rect, y, &app->candidates[list->top + y]);
-        if (list->top + y == list->cursor && focused)
-            tui_tint(grid, rect, y, TUI_CURSOR);
-    }
+    return &app->candidate_list;
 }
+
+static int count(struct tui_app *app, int width)
+{
+    (void)width;
+    return app->candidate_count;
+}
+
+static bool text(struct tui_app *app, int index, struct sc_str *out)
+{
+    if (index < 0 || index >= app->candidate_count)
+        return false;
+    sc_str_add(out, app->candidates[index].strategy);
+    return true;
+}
+
+static void enter(struct tui_app *app)
+{
+    tui_command_find("pin-this")->run(app, "");
+}
+
+const struct tui_view_ops tui_candidates_view = {
+    .name = "candidates",
+    .head = 2,
+    .list = list,
+    .count = count,
+    .draw_head = draw_head,
+    .draw_row = draw_row,
+    .text = text,
+    .enter = enter,
+};
+
+/* ---- beside the graph ---- */
 
 /* Which constraints cannot hold together. */
 static void draw_conflict(const struct sc_plan *plan, struct tui_grid *grid, struct tui_rect rect)
@@ -207,7 +237,7 @@ static void draw_conflict(const struct sc_plan *plan, struct tui_grid *grid, str
 }
 
 /* The list has the room it needs, but leaves half of it to the reasons when they need that. */
-void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, bool focused)
+void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
     struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2}, reasons = body;
@@ -221,24 +251,20 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
         tui_render_fold(app, grid, rect, row);
         return;
     }
-    draw_head(app, grid, rect, row);
     if (!app->candidate_count) {
-        tui_text(grid, rect, 2, 2, TUI_DIM,
-                 app->solving ? "solving\xe2\x80\xa6"
-                 : app->plan  ? "no plan to compare with"
-                              : "");
+        draw_head(app, grid, rect);
+        tui_text(grid, body, 2, 0, TUI_DIM, app->solving ? "solving\xe2\x80\xa6" : "no plan to compare with");
         return;
     }
     if (body.height >= 8) {
-        int wanted = tui_render_why(app, NULL, body) + 1,
-            most = body.height - (body.height / 2 < 4 ? 4 : body.height / 2);
-        int rest = body.height - app->candidate_count;
+        int half = body.height / 2 < 4 ? 4 : body.height / 2, most = body.height - half;
+        int wanted = tui_render_why(app, NULL, body) + 1, rest = body.height - app->candidate_count;
         reasons.height = rest > most ? rest : most < wanted ? most : wanted;
-        body.height -= reasons.height;
-        reasons.y += body.height;
+        reasons.y += body.height - reasons.height;
+        rect.height -= reasons.height;
         tui_render_why(app, grid, reasons);
     }
-    draw_list(app, grid, body, focused);
-    for (int y = 0; app->solving && y < body.height; y++) /* of the plan before */
-        tui_tint(grid, body, y, TUI_DIM);
+    tui_list_render(app, &tui_candidates_view, grid, rect, TUI_PANE_CANDIDATES);
+    for (int y = 2; app->solving && y < rect.height; y++) /* of the plan before */
+        tui_tint(grid, rect, y, TUI_DIM);
 }

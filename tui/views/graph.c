@@ -56,8 +56,9 @@ static struct columns measure(const struct tui_app *app, int width)
     return c;
 }
 
-static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct columns *c)
+static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
+    const struct columns columns = measure(app, rect.width), *c = &columns;
     int x = c->gutter + c->name;
     int end = tui_text(grid, rect, 1, 0, TUI_TITLE, "graph");
     if (app->filter[0])
@@ -71,6 +72,8 @@ static void draw_head(const struct tui_app *app, struct tui_grid *grid, struct t
     x = tui_right(grid, rect, x, 0, c->comm, TUI_DIM, "comm");
     if (c->memory)
         tui_right(grid, rect, x, 0, c->memory, TUI_DIM, "memory");
+    if (app->gutter.bundled)
+        tui_put(grid, rect, 2 * TUI_MAX_LANES, 0, 0x2021, TUI_LANE);
 }
 
 static void draw_lanes(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int y, int index,
@@ -148,9 +151,10 @@ static void draw_cost(struct tui_grid *grid, struct tui_rect rect, int x, int y,
     }
 }
 
-static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int y, int index,
-                     const struct columns *c)
+static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int index)
 {
+    const struct columns columns = measure(app, rect.width), *c = &columns;
+    const int y = 0;
     const struct tui_row *row = tui_row_at(app, index);
     char name[256], strategy[64];
     struct sc_op_cost cost;
@@ -184,25 +188,14 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
               aged(app, TUI_MEMORY));
 }
 
-static void draw_list(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+static void draw_graph(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
-    struct columns c = measure(app, rect.width);
-    struct tui_rect body = {rect.x, rect.y + 1, rect.width, rect.height - 1};
-    bool focused = app->pane == TUI_PANE_GRAPH;
-    draw_head(app, grid, rect, &c);
-    tui_list_place(app, &app->list, body, TUI_PANE_GRAPH);
-    for (int y = 0; y < body.height && app->list.top + y < app->rows.count; y++) {
-        draw_row(app, grid, body, y, app->list.top + y, &c);
-        if (app->list.top + y == app->list.cursor)
-            tui_tint(grid, body, y, focused ? TUI_CURSOR : TUI_IDLE_CURSOR);
-    }
+    tui_list_render(app, &tui_graph_view, grid, rect, TUI_PANE_GRAPH);
     if (!app->rows.count)
-        tui_text(grid, body, 2, 1, TUI_DIM,
+        tui_text(grid, rect, 2, 2, TUI_DIM,
                  !app->graph      ? "no model yet"
                  : app->filter[0] ? "nothing matches the filter; f changes it"
                                   : "no ops");
-    if (app->gutter.bundled)
-        tui_put(grid, rect, 2 * TUI_MAX_LANES, 0, 0x2021, TUI_LANE);
 }
 
 static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
@@ -216,8 +209,8 @@ static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect r
         right.x = rect.x + left.width + 1;
         for (int y = 0; y < rect.height; y++)
             tui_put(grid, rect, left.width, y, 0x2502, TUI_BORDER);
-        draw_list(app, grid, left);
-        tui_render_candidates(app, grid, right, app->pane == TUI_PANE_CANDIDATES);
+        draw_graph(app, grid, left);
+        tui_render_candidates(app, grid, right);
         return;
     }
     int below = rect.height >= 16 ? rect.height * 2 / 5 : rect.height >= 8 ? 4 : 0;
@@ -226,45 +219,59 @@ static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect r
     if (below && rect.height - below > app->rows.count + 1) /* what the graph leaves */
         below = rect.height - app->rows.count - 1;
     left.height = rect.height - below;
-    draw_list(app, grid, left);
+    draw_graph(app, grid, left);
     if (!below)
         return;
     tui_fill(grid, rect, left.height, 0x2500, TUI_BORDER);
     right.y = rect.y + left.height + 1;
     right.height = below - 1;
-    tui_render_candidates(app, grid, right, app->pane == TUI_PANE_CANDIDATES);
+    tui_render_candidates(app, grid, right);
 }
 
-static struct tui_list *list_of(struct tui_app *app)
+static struct tui_list *list(struct tui_app *app)
 {
-    return app->pane == TUI_PANE_CANDIDATES ? &app->candidate_list : &app->list;
+    return &app->list;
+}
+
+static int count(struct tui_app *app, int width)
+{
+    (void)width;
+    return app->rows.count;
 }
 
 static void enter(struct tui_app *app)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
-    if (app->pane == TUI_PANE_CANDIDATES) {
-        tui_command_find("pin-this")->run(app, "");
-    } else if (row && row->fold) {
-        const char *name = app->graph->ops[row->op].name;
-        sc_map_put_text(&app->open, name, !row->open);
+    if (row && row->fold) {
+        sc_map_put_text(&app->open, app->graph->ops[row->op].name, !row->open);
         app->rows_stale = true;
     } else if (row) {
         app->pane = TUI_PANE_CANDIDATES;
     }
 }
 
-static bool row_text(struct tui_app *app, int index, struct sc_str *out)
+static bool text(struct tui_app *app, int index, struct sc_str *out)
 {
     const struct tui_row *row = tui_row_at(app, index);
     if (!row)
         return false;
-    char text[256];
-    tui_row_name(app, row, text, sizeof text);
-    sc_str_addf(out, "%s %s ", text, app->graph->ops[row->op].kind->name);
-    row_strategy(app, row, text, sizeof text);
-    sc_str_add(out, text);
+    char part[256];
+    tui_row_name(app, row, part, sizeof part);
+    sc_str_addf(out, "%s %s ", part, app->graph->ops[row->op].kind->name);
+    row_strategy(app, row, part, sizeof part);
+    sc_str_add(out, part);
     return true;
 }
 
-const struct tui_view_ops tui_graph_view = {"graph", "graph", render, list_of, enter, row_text};
+const struct tui_view_ops tui_graph_view = {
+    .name = "graph",
+    .head = 1,
+    .list = list,
+    .count = count,
+    .update = tui_candidates_update,
+    .draw_head = draw_head,
+    .draw_row = draw_row,
+    .text = text,
+    .enter = enter,
+    .render = render,
+};

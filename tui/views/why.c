@@ -66,23 +66,39 @@ static const char *whole(const struct tui_app *app, bool *about_other)
     return text ? text : "Nothing to explain yet: choose an op in the graph, and wait for its plan.";
 }
 
-static struct tui_list *list_of(struct tui_app *app)
+static struct tui_list *list(struct tui_app *app)
 {
     return &app->why_list;
 }
 
-static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+static int count(struct tui_app *app, int width)
 {
     bool about_other;
-    const char *text = whole(app, &about_other);
-    struct tui_rect body = {rect.x + 1, rect.y + 1, rect.width - 2, rect.height - 1};
-    tui_text(grid, rect, 1, 0, TUI_TITLE, title(about_other));
-    tui_text(grid, rect, 10, 0, TUI_DIM, "q goes back; y copies it");
-    app->why_list.count = draw(NULL, body, 0, text);
-    tui_list_place(app, &app->why_list, body, TUI_PANE_GRAPH);
-    draw(grid, body, app->why_list.top, text);
-    tui_tint(grid, (struct tui_rect){rect.x, body.y, rect.width, body.height}, app->why_list.cursor - app->why_list.top,
-             TUI_CURSOR);
+    return draw(NULL, (struct tui_rect){0, 0, width - 2, 0}, 0, whole(app, &about_other));
+}
+
+static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+{
+    bool about_other;
+    whole(app, &about_other);
+    int x = tui_text(grid, rect, 1, 0, TUI_TITLE, title(about_other));
+    tui_text(grid, rect, x + 2, 0, TUI_DIM, "y copies it, q goes back");
+}
+
+static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int index)
+{
+    bool about_other;
+    draw(grid, (struct tui_rect){rect.x + 1, rect.y, rect.width - 2, 1}, index, whole(app, &about_other));
+}
+
+/* Any row stands for all of it: a sentence is seldom whole on one. */
+static bool text(struct tui_app *app, int index, struct sc_str *out)
+{
+    bool about_other;
+    if (index != 0 && index != app->why_list.cursor)
+        return false;
+    sc_str_add(out, whole(app, &about_other));
+    return true;
 }
 
 static void enter(struct tui_app *app)
@@ -90,14 +106,14 @@ static void enter(struct tui_app *app)
     app->view = TUI_VIEW_GRAPH;
 }
 
-static bool row_text(struct tui_app *app, int index, struct sc_str *out)
-{
-    bool about_other;
-    const char *text = whole(app, &about_other);
-    if (index < 0 || index >= app->why_list.count)
-        return false;
-    sc_str_add(out, index == app->why_list.cursor ? text : ""); /* y copies all of it */
-    return true;
-}
-
-const struct tui_view_ops tui_why_view = {"why", "why", render, list_of, enter, row_text};
+const struct tui_view_ops tui_why_view = {
+    .name = "why",
+    .head = 1,
+    .list = list,
+    .count = count,
+    .update = tui_candidates_update,
+    .draw_head = draw_head,
+    .draw_row = draw_row,
+    .text = text,
+    .enter = enter,
+};

@@ -38,13 +38,14 @@ static void no_limit_gives_data_parallelism(void **state)
     run_free(&run);
 }
 
-/* Weights stored in slices, or not. */
+/* Whole weights; all else in rows, so that nothing but weights can make room. */
 static bool stored_whole(const struct run *run, int node, const struct sc_strategy *s)
 {
     int op = run->costs->nodes[node].op;
-    if (op < 0 || sc_kind_source(run->graph->ops[op].kind) != SC_SOURCE_PARAMETER)
+    if (op < 0)
         return true;
-    return s->result[0].dim[0] < 0;
+    bool weight = sc_kind_source(run->graph->ops[op].kind) == SC_SOURCE_PARAMETER;
+    return s->result[0].dim[0] == (weight ? -1 : 0);
 }
 
 static void a_memory_limit_gives_fully_sharded_data_parallelism(void **state)
@@ -57,8 +58,8 @@ static void a_memory_limit_gives_fully_sharded_data_parallelism(void **state)
     double whole = sc_problem_check(run.problem, run.solution->choices).peak;
     struct sc_memory memory = run_memory(&run);
     run_free(&run);
-    /* Below what whole parameters need, whatever becomes of their gradients and state. */
-    options.memory_bytes = whole - memory.gradients - memory.optimizer - memory.parameters * 0.75; /* one whole is too much */
+    /* Less than one whole weight needs, whatever becomes of gradients and state. */
+    options.memory_bytes = whole - memory.gradients - memory.optimizer - memory.parameters * 0.75;
     run_costs(&run, HERE("ffn.json"), "batch=524288", MESH_1D, &options);
     run_solve(&run, NULL);
     for (int i = 0; i < 2; i++) {

@@ -28,6 +28,7 @@ static struct sc_solution *solve(const struct sc_problem *p, enum sc_solver solv
     struct sc_error err = {0};
     options.solver = solver;
     options.marginals = marginals;
+    options.limits = true;
     if (sc_solve(p, &options, &s, &err) != SC_OK)
         fail_msg("%s: %s", sc_solver_name(solver), err.message);
     return s;

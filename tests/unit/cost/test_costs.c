@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/near.h"
 #include "support/run.h"
 
 #define HERE(name) TEST_SOURCE_DIR "/tests/unit/cost/" name
@@ -43,11 +44,8 @@ static void edge_pays(const struct run *run, const char *from, const char *a, co
         fail_msg("%s as %s to %s as %s pays\n  %s\nnot\n  %s", from, a, to, b, found, items);
 }
 
-static void near(double a, double b)
-{
-    if (!(fabs(a - b) <= 1e-12 + 1e-9 * fabs(b)))
-        fail_msg("%.17g is not %.17g", a, b);
-}
+/* Times lie on a grid of quanta. */
+#define assert_seconds(a, b) assert_true(fabs((a) - (b)) <= 1e-12 + 1e-9 * fabs(b))
 
 static double micro(const struct run *run, const char *op, const char *strategy)
 {
@@ -159,7 +157,7 @@ static void inference_pays_forward_only(void **state)
     edge_pays(&run, "layer.0.fc2.w", "f@x", "layer.0.fc2", "b@x", "forward parameter_gather all_gather x 2048");
     edge_pays(&run, "layer.0.fc2.w", "(none)", "layer.0.fc2", "b@x", "");
     edge_pays(&run, "layer.0.act", "b@x", "layer.0.fc2", "h@x", "forward reshard all_gather x 1024");
-    near(once(&run, "layer.0.fc2.w", "(none)"), 0);
+    assert_seconds(once(&run, "layer.0.fc2.w", "(none)"), 0);
     run_free(&run);
 }
 
@@ -317,21 +315,22 @@ static void compute_is_a_roofline_on_the_shard(void **state)
     start(&run, HERE("net.json"), "", "4", &defaults);
     /* fc2: 2·8·32·16 FLOPs; 1024 + 2048 + 512 bytes. Forward, and two products of that size backward. */
     double whole = fmax(8192 / 1e12, 3584 / 1e11), rows = fmax(2048 / 1e12, (256 + 2048 + 128) / 1e11);
-    near(micro(&run, "layer.0.fc2", "(none)"), 3 * whole); /* on every device: nothing is divided */
-    near(micro(&run, "layer.0.fc2", "b@x"), 3 * rows);
+    assert_seconds(micro(&run, "layer.0.fc2", "(none)"), 3 * whole); /* on every device: nothing is divided */
+    assert_seconds(micro(&run, "layer.0.fc2", "b@x"), 3 * rows);
     /* fc0's input has no gradient: one product backward. 2·8·16·16 FLOPs; 512 + 1024 + 512 bytes. */
-    near(micro(&run, "start.fc0", "(none)"), 2 * 2048 / 1e11);
+    assert_seconds(micro(&run, "start.fc0", "(none)"), 2 * 2048 / 1e11);
     /* gelu: 8 FLOPs forward, 12 backward on the vector units; backward reads the gradient and what was saved. */
-    near(micro(&run, "layer.0.act", "(none)"), fmax(256 * 8 / 1e11, 2048 / 1e11) + fmax(256 * 12 / 1e11, 3072 / 1e11));
+    assert_seconds(micro(&run, "layer.0.act", "(none)"),
+                   fmax(256 * 8 / 1e11, 2048 / 1e11) + fmax(256 * 12 / 1e11, 3072 / 1e11));
     run_free(&run);
     /* Large enough to be bound by arithmetic. */
     start(&run, HERE("net.json"), "batch=4096 in=1024 hidden=4096 out=1024", "4", &defaults);
-    near(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1024 * 4096 * 1024 / 1e12);
+    assert_seconds(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1024 * 4096 * 1024 / 1e12);
     run_free(&run);
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.matrix_efficiency = 0.5;
     start(&run, HERE("net.json"), "batch=4096 in=1024 hidden=4096 out=1024", "4", &options);
-    near(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1024 * 4096 * 1024 / 0.5e12);
+    assert_seconds(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1024 * 4096 * 1024 / 0.5e12);
     run_free(&run);
 }
 
@@ -343,11 +342,11 @@ static void padding_is_work(void **state)
     const char *sets = "batch=4098 in=1024 hidden=4096 out=1024";
     options.uneven = SC_UNEVEN_PAD;
     start(&run, HERE("net.json"), sets, "4", &options);
-    near(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1025 * 4096 * 1024 / 1e12);
+    assert_seconds(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1025 * 4096 * 1024 / 1e12);
     run_free(&run);
     options.uneven = SC_UNEVEN_FRACTION;
     start(&run, HERE("net.json"), sets, "4", &options);
-    near(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1024.5 * 4096 * 1024 / 1e12);
+    assert_seconds(micro(&run, "layer.0.fc2", "b@x"), 3 * 2.0 * 1024.5 * 4096 * 1024 / 1e12);
     run_free(&run);
 }
 
@@ -358,9 +357,9 @@ static void recomputation_is_a_second_forward(void **state)
     options.remat = SC_REMAT_LAYER;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &options);
-    near(micro(&run, "layer.0.fc2", "(none)"), 4 * 3584 / 1e11);
+    assert_seconds(micro(&run, "layer.0.fc2", "(none)"), 4 * 3584 / 1e11);
     /* square, of the last layer: 1 FLOP forward, 2 backward; reads and writes, then gradient, saved, gradient. */
-    near(micro(&run, "end.square", "(none)"), 1024 / 1e11 + 1536 / 1e11);
+    assert_seconds(micro(&run, "end.square", "(none)"), 1024 / 1e11 + 1536 / 1e11);
     run_free(&run);
 }
 
@@ -371,10 +370,10 @@ static void the_optimizer_moves_its_state_once(void **state)
     start(&run, HERE("net.json"), "", "4", &defaults);
     double step = 512 * (4 + 2 * 8 + 4) / 1e11; /* gradient, state twice, parameter */
     double gather = sc_collective_seconds(&run.costs->mesh, SC_ALL_GATHER, 1, 2048, NULL);
-    near(once(&run, "layer.0.fc2.w", "(none)"), step);
-    near(once(&run, "layer.0.fc2.w", "f@x"), step / 4);
-    near(once(&run, "layer.0.fc2.w", "+opt@x"), step / 4 + gather);
-    near(micro(&run, "layer.0.fc2.w", "(none)"), 0);
+    assert_seconds(once(&run, "layer.0.fc2.w", "(none)"), step);
+    assert_seconds(once(&run, "layer.0.fc2.w", "f@x"), step / 4);
+    assert_seconds(once(&run, "layer.0.fc2.w", "+opt@x"), step / 4 + gather);
+    assert_seconds(micro(&run, "layer.0.fc2.w", "(none)"), 0);
     run_free(&run);
 }
 
@@ -387,9 +386,9 @@ static void overlap_hides_a_fraction(void **state)
     start(&run, HERE("net.json"), "", "4", &options);
     options.overlap[SC_ALL_REDUCE] = 0.75;
     start(&hidden, HERE("net.json"), "", "4", &options);
-    near(micro(&hidden, "layer.0.fc2", "f@x"), micro(&run, "layer.0.fc2", "f@x") / 4);
+    assert_seconds(micro(&hidden, "layer.0.fc2", "f@x"), micro(&run, "layer.0.fc2", "f@x") / 4);
     assert_true(micro(&run, "layer.0.fc2", "f@x") > 0);
-    near(micro(&hidden, "layer.0.fc2", "f@x:rs(b)"), micro(&run, "layer.0.fc2", "f@x:rs(b)"));
+    assert_seconds(micro(&hidden, "layer.0.fc2", "f@x:rs(b)"), micro(&run, "layer.0.fc2", "f@x:rs(b)"));
     run_free(&run);
     run_free(&hidden);
 }
@@ -410,17 +409,17 @@ static void parameters_by_storage_and_state(void **state)
     start(&run, HERE("net.json"), "", "4", &defaults);
     for (size_t i = 0; i < SC_LEN(rows); i++) {
         struct sc_memory m = memory(&run, "layer.0.fc2.w", rows[i].strategy);
-        near(m.parameters, rows[i].parameters);
-        near(m.gradients, rows[i].gradients);
-        near(m.optimizer, rows[i].optimizer);
-        near(m.activations + m.working + m.cache, 0);
+        assert_near(m.parameters, rows[i].parameters);
+        assert_near(m.gradients, rows[i].gradients);
+        assert_near(m.optimizer, rows[i].optimizer);
+        assert_near(m.activations + m.working + m.cache, 0);
     }
     run_free(&run);
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.recipe = (struct sc_recipe){2, 2, 12};
     start(&run, HERE("net.json"), "", "4", &options);
     struct sc_memory m = memory(&run, "layer.0.fc2.w", "+opt@x");
-    near(m.parameters + m.gradients + m.optimizer, 512 * (2 + 2 + 3));
+    assert_near(m.parameters + m.gradients + m.optimizer, 512 * (2 + 2 + 3));
     run_free(&run);
 }
 
@@ -431,18 +430,18 @@ static void saved_tensors_times_what_is_in_flight(void **state)
     options.in_flight = 3;
     struct run run;
     start(&run, HERE("net.json"), "", "4", &options);
-    near(memory(&run, "layer.0.act", "(none)").activations, 3 * 1024); /* fc2 needs it */
-    near(memory(&run, "layer.0.act", "f@x").activations, 3 * 256);
-    near(memory(&run, "layer.0.fc1", "b@x").activations, 3 * 256); /* the activation needs it */
-    near(memory(&run, "start.x", "b@x").activations, 3 * 128);     /* for the gradient of fc0.w */
-    near(memory(&run, "end.square", "(none)").activations, 0);     /* a sum needs nothing */
+    assert_near(memory(&run, "layer.0.act", "(none)").activations, 3 * 1024); /* fc2 needs it */
+    assert_near(memory(&run, "layer.0.act", "f@x").activations, 3 * 256);
+    assert_near(memory(&run, "layer.0.fc1", "b@x").activations, 3 * 256); /* the activation needs it */
+    assert_near(memory(&run, "start.x", "b@x").activations, 3 * 128);     /* for the gradient of fc0.w */
+    assert_near(memory(&run, "end.square", "(none)").activations, 0);     /* a sum needs nothing */
     /* Working set of fc2: operands and their gradients, result. */
-    near(memory(&run, "layer.0.fc2", "(none)").working, 2 * (1024 + 2048) + 512);
-    near(memory(&run, "layer.0.fc2", "b@x").working, 2 * (256 + 2048) + 128);
+    assert_near(memory(&run, "layer.0.fc2", "(none)").working, 2 * (1024 + 2048) + 512);
+    assert_near(memory(&run, "layer.0.fc2", "b@x").working, 2 * (256 + 2048) + 128);
     run_free(&run);
     start(&run, HERE("kinds.json"), "", "4", &defaults);
     /* dropout: its result is saved by the products that read it, and a byte an element. */
-    near(memory(&run, "text.drop", "(none)").activations, 8192 + 2048);
+    assert_near(memory(&run, "text.drop", "(none)").activations, 8192 + 2048);
     run_free(&run);
 }
 
@@ -471,15 +470,15 @@ static void the_peak_is_what_is_kept_and_the_largest_working_set(void **state)
     /* x, fc0, fc1, act, fc2 are saved; fc2 works with most (fc1 with as much). */
     double saved = 512 + 512 + 1024 + 1024 + 512, working = 2 * (1024 + 2048) + 512;
     assert_true(2 * (512 + 2048) + 1024 <= working);
-    near(peak(&run), parameters + saved + working);
+    assert_near(peak(&run), parameters + saved + working);
     run_free(&run);
     /* Rematerialisation: x, fc0 and fc2 cross layers; fc1 and act live in their layer. */
     options.remat = SC_REMAT_LAYER;
     start(&run, HERE("net.json"), "", "4", &options);
-    near(peak(&run), parameters + 512 + 512 + 512 + (1024 + 1024) + working);
+    assert_near(peak(&run), parameters + 512 + 512 + 512 + (1024 + 1024) + working);
     run_free(&run);
     start(&run, HERE("net.json"), "depth=3", "4", &options);
-    near(peak(&run), (16 * 16 + 3 * 1024) * 16 + 512 + 512 + 3 * 512 + (1024 + 1024) + working);
+    assert_near(peak(&run), (16 * 16 + 3 * 1024) * 16 + 512 + 512 + 3 * 512 + (1024 + 1024) + working);
     run_free(&run);
 }
 
@@ -491,17 +490,17 @@ static void inference_holds_what_lives(void **state)
     options.mode = SC_PREFILL;
     start(&run, HERE("net.json"), "", "4", &options);
     /* At fc2: its operand and result live, and its working set. At fc1: 512 + 1024 live, 512 + 2048 + 1024. */
-    near(peak(&run), (16 * 16 + 1024) * 4 + (1024 + 512) + (1024 + 2048 + 512));
+    assert_near(peak(&run), (16 * 16 + 1024) * 4 + (1024 + 512) + (1024 + 2048 + 512));
     run_free(&run);
     start(&run, HERE("kinds.json"), "", "4", &options);
-    near(memory(&run, "text.k", "(none)").cache, 8192); /* keys and values stay */
-    near(memory(&run, "text.v", "f@x").cache, 2048);
-    near(memory(&run, "text.q", "(none)").cache, 0);
+    assert_near(memory(&run, "text.k", "(none)").cache, 8192); /* keys and values stay */
+    assert_near(memory(&run, "text.v", "f@x").cache, 2048);
+    assert_near(memory(&run, "text.q", "(none)").cache, 0);
     run_free(&run);
     options.mode = SC_DECODE;
     start(&run, HERE("kinds.json"), "", "4", &options);
-    near(memory(&run, "text.keys", "(none)").cache, 8192);
-    near(memory(&run, "text.k", "(none)").cache, 0); /* one token, about to be appended */
+    assert_near(memory(&run, "text.keys", "(none)").cache, 8192);
+    assert_near(memory(&run, "text.k", "(none)").cache, 0); /* one token, about to be appended */
     run_free(&run);
 }
 
@@ -535,7 +534,7 @@ static void slots_are_few_and_enough(void **state)
             always += m.parameters + m.gradients + m.optimizer + m.activations + m.cache;
             working = fmax(working, m.working);
         }
-        near(sc_problem_check(problem, choices).peak, always + working);
+        assert_near(sc_problem_check(problem, choices).peak, always + working);
     }
     sc_free(choices);
     sc_problem_free(problem);

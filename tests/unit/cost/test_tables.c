@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/faults.h"
 #include "support/run.h"
 
 #define HERE(name) TEST_SOURCE_DIR "/tests/unit/cost/" name
@@ -329,20 +330,6 @@ static void a_request_to_stop_is_heard(void **state)
     run_free(&run);
 }
 
-struct failing {
-    long left;
-};
-
-static void *fail_later(void *user, void *pointer, size_t size)
-{
-    struct failing *f = user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    return f->left-- > 0 ? realloc(pointer, size) : NULL;
-}
-
 static void survives_running_out_of_memory_anywhere(void **state)
 {
     (void)state;
@@ -354,19 +341,18 @@ static void survives_running_out_of_memory_anywhere(void **state)
     run_costs(&run, HERE("net.json"), "residual=1", "toy-1x4", "2x2", SC_FORMULAS_NATIVE, &options);
     options.terms = &term;
     options.term_count = 1;
-    for (long n = 0;; n++) {
-        struct failing failing = {n};
-        const struct sc_allocator allocator = {fail_later, &failing};
+    for (int n = 0;; n++) {
         struct sc_error err = {0};
-        sc_set_allocator(&allocator);
+        faults_begin();
+        faults_from(n);
         enum sc_status status = costs_of(&run, &options, NULL, &err);
-        sc_set_allocator(NULL);
+        faults_end();
         if (status == SC_OK) {
             assert_true(n > 50);
             break;
         }
         if (status != SC_NO_MEMORY)
-            fail_msg("allocation %ld: %s: %s", n, sc_status_name(status), err.message);
+            fail_msg("allocation %d: %s: %s", n, sc_status_name(status), err.message);
         assert_true(n < 100000);
     }
     run_free(&run);

@@ -3,6 +3,7 @@
  * The builder and the finished graph: readers, gradients, classes, repeats, names, refusals, memory.
  */
 #include "build.h"
+#include "support/faults.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,20 +330,6 @@ static void too_many_ops_are_refused(void **state)
 
 /* ---- allocation failures --------------------------------------------------------------------------- */
 
-static int64_t allocations_left;
-
-static void *failing_realloc(void *user, void *pointer, size_t size)
-{
-    (void)user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    if (allocations_left-- <= 0)
-        return NULL;
-    return realloc(pointer, size);
-}
-
 /* Build a small graph; every failure has to be SC_NO_MEMORY or NULL. */
 static enum sc_status try_to_build(struct sc_graph **out)
 {
@@ -382,15 +369,14 @@ static enum sc_status try_to_build(struct sc_graph **out)
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
-    const struct sc_allocator failing = {failing_realloc, NULL};
-    sc_set_allocator(&failing);
+    faults_begin();
     enum sc_status status = SC_NO_MEMORY;
-    int64_t n = 0;
+    int n = 0;
     for (; status != SC_OK && n < 100000; n++) {
         struct sc_graph *graph = NULL;
-        allocations_left = n;
+        faults_from(n);
         status = try_to_build(&graph);
-        allocations_left = INT64_MAX;
+        faults_after(-1);
         if (status == SC_OK) {
             assert_int_equal(graph->op_count, 12);
             sc_graph_free(graph);
@@ -399,7 +385,7 @@ static void every_failed_allocation_is_survived(void **state)
             assert_null(graph);
         }
     }
-    sc_set_allocator(NULL);
+    faults_end();
     assert_int_equal(status, SC_OK);
     assert_true(n > 10);
 }

@@ -3,6 +3,7 @@
  * The model format: what each part of it means.
  */
 #include "files.h"
+#include "support/faults.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -313,40 +314,27 @@ static void wrong_options_say_what_would_be_right(void **state)
 
 #include <stdlib.h>
 
-static int64_t allocations_left;
-
-static void *failing_realloc(void *user, void *pointer, size_t size)
-{
-    (void)user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    return allocations_left-- > 0 ? realloc(pointer, size) : NULL;
-}
-
 static void every_failed_allocation_is_survived(void **state)
 {
     (void)state;
-    const struct sc_allocator failing = {failing_realloc, NULL};
     struct sc_model_options options = {0};
     assert_int_equal(sc_model_options_set(&options, "layers=2", NULL), SC_OK);
-    sc_set_allocator(&failing);
+    faults_begin();
     enum sc_status status = SC_NO_MEMORY;
-    int64_t n = 0;
+    int n = 0;
     for (; status != SC_OK && n < 100000; n += 1 + n / 64) {
         struct sc_graph *graph = NULL;
         struct sc_error err = {0};
-        allocations_left = n;
+        faults_from(n);
         status = sc_import_model(TEST_SOURCE_DIR "/samples/models/mixtral-8x7b.json", &options, &graph, &err);
-        allocations_left = INT64_MAX;
+        faults_after(-1);
         if (status == SC_OK)
             assert_int_equal(graph->layer_count, 4);
         else if (status != SC_NO_MEMORY)
-            fail_msg("allocation %lld failed: status %d, \"%s\"", (long long)n, status, err.message);
+            fail_msg("allocation %d failed: status %d, \"%s\"", n, status, err.message);
         sc_graph_free(graph);
     }
-    sc_set_allocator(NULL);
+    faults_end();
     assert_int_equal(status, SC_OK);
 }
 

@@ -9,26 +9,10 @@
 
 #include <cmocka.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "solve/solve.h"
-
-static int countdown; /* allocations until one fails; below zero: none does */
-
-static void *counting(void *user, void *pointer, size_t size)
-{
-    (void)user;
-    if (size == 0) {
-        free(pointer);
-        return NULL;
-    }
-    if (countdown >= 0 && countdown-- == 0)
-        return NULL;
-    return realloc(pointer, size);
-}
-
-static const struct sc_allocator allocator = {counting, NULL};
+#include "support/faults.h"
 
 /* A ring with chords; with `width` it is a random graph with that many neighbours ahead of each node. */
 static struct sc_problem *make(int nodes, int k, int width, bool limited, struct sc_error *err)
@@ -96,18 +80,18 @@ static enum sc_status attempt(enum sc_solver solver, int width, double *cost)
 static void memory_runs_out_anywhere(void **state)
 {
     (void)state;
-    sc_set_allocator(&allocator);
+    faults_begin();
     for (int width = 1; width <= 3; width++)
         for (int solver = 0; solver < SC_SOLVER_COUNT; solver++) {
             double truth = 0, cost = 0;
-            countdown = -1;
+            faults_after(-1);
             assert_int_equal(attempt((enum sc_solver)solver, width, &truth), SC_OK);
             int n = 0;
             enum sc_status status;
             do {
-                countdown = n++;
+                faults_after(n++);
                 status = attempt((enum sc_solver)solver, width, &cost);
-                bool failed = countdown < 0;
+                bool failed = faults_hit();
                 if (status == SC_OK)
                     assert_true(cost == truth); /* none failed, or it was one that is not needed */
                 else if (status != SC_NO_MEMORY)
@@ -118,8 +102,7 @@ static void memory_runs_out_anywhere(void **state)
             } while (n < 100000);
             assert_true(status == SC_OK && n > 20);
         }
-    countdown = -1;
-    sc_set_allocator(NULL);
+    faults_end();
 }
 
 static void stops_when_told(void **state)
