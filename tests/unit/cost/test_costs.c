@@ -45,7 +45,11 @@ static void edge_pays(const struct run *run, const char *from, const char *a, co
 }
 
 /* Times lie on a grid of quanta. */
-#define assert_seconds(a, b) assert_true(fabs((a) - (b)) <= 1e-12 + 1e-9 * fabs(b))
+static void assert_seconds(double a, double b)
+{
+    if (!(fabs(a - b) <= 1e-12 + 1e-9 * fabs(b)))
+        fail_msg("%.17g s is not %.17g s", a, b);
+}
 
 static double micro(const struct run *run, const char *op, const char *strategy)
 {
