@@ -18,10 +18,13 @@ static enum sc_status no_memory(struct sc_error *err)
  * are summed. Inputs without gradient need none: they are laid out as anyone likes. */
 static bool needs_fanout(const struct cost_full *c, const struct sc_tensor *t)
 {
-    bool train = c->costs.options.mode == SC_TRAIN;
+    bool train = c->costs.options.mode == SC_TRAIN, crosses = false;
+    bool made = sc_kind_source(c->costs.graph->ops[t->op].kind) == SC_SOURCE_NONE;
+    for (int u = 0; u < t->use_count; u++)
+        crosses |= c->costs.graph->ops[t->uses[u].op].layer != c->costs.graph->ops[t->op].layer;
     if (t->use_count < 2)
-        return false;
-    return sc_kind_source(c->costs.graph->ops[t->op].kind) == SC_SOURCE_NONE || (train && t->gradient);
+        return c->costs.options.cuttable && made && crosses;
+    return made || (train && t->gradient);
 }
 
 /* What makes nodes alike. An op: its class in the graph, and whether it runs again. A fan-out: also its readers. */

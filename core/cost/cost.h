@@ -116,6 +116,9 @@ bool sc_axes_parse(const char *text, struct sc_axes *out);
  */
 double sc_collective_seconds(const struct sc_mesh *mesh, enum sc_collective kind, unsigned axes, double bytes,
                              const char **algorithm);
+/* Seconds in which all devices of the mesh together send or receive so many bytes to or from another mesh, on the same
+ * host or on others: every device its part, through its own link or its share of the host's. */
+double sc_mesh_transfer_seconds(const struct sc_mesh *mesh, bool hosts, double bytes);
 /* As a sc_move_price; user is a struct sc_mesh. */
 double sc_mesh_price(const void *mesh, enum sc_collective kind, unsigned axes, double bytes);
 
@@ -152,6 +155,7 @@ struct sc_cost_options {
     bool reduce_scatter;                 /* offer reduce-scatter variants */
     bool shard_state;                    /* offer ZeRO-1/2 choices for parameters (ZeRO-3 is always in the space) */
     bool compute;                        /* false: communication only, as in Alpa's playground */
+    bool cuttable;                       /* tensors that leave their layer get fan-outs: sc_costs_cut can split them */
     double overlap[SC_COLLECTIVE_COUNT]; /* fraction of a collective hidden behind compute; 0 by default */
     double matrix_efficiency;            /* 0: the device's */
     int term_count;
@@ -169,6 +173,8 @@ struct sc_cost_node {
     int op;     /* -1: a fan-out */
     int tensor; /* the fan-out's tensor, else -1 */
     int klass;  /* nodes of one class share strategies and rows */
+    bool received; /* of a stage: a fan-out whose tensor comes from a stage before */
+    bool returned; /* of a stage: a fan-out whose tensor goes on, and whose gradient comes back */
     const struct sc_strategies *set;
     const double *micro_s; /* a choice: seconds a microbatch, forward + backward + recomputation */
     const double *once_s;  /* a choice: seconds an iteration */
@@ -205,12 +211,28 @@ struct sc_costs {
     int64_t slots;       /* times are in [0, slots) */
     double memory_bytes; /* the limit a device */
     double quantum;
-    const int *op_node;     /* op_node[op]: its node */
+    const int *op_node;     /* op_node[op]: its node; -1: of another stage */
     const int *fanout_node; /* fanout_node[tensor]: its fan-out node or -1 */
 };
 enum sc_status sc_costs_new(const struct sc_graph *graph, const struct sc_mesh *mesh,
                             const struct sc_cost_options *options, struct sc_cancel *cancel, struct sc_costs **out,
                             struct sc_error *err);
+/* The costs of layers first … last as a pipeline stage of its own, on the mesh of `whole` (whole costs, made with
+ * options.cuttable) and with so many microbatches in flight. Its nodes are those of its layers, and copies of what it
+ * reads from before: of inputs; of parameters that an earlier layer reads too (tied; summing their gradients over
+ * both stages is charged here); of fan-outs, whose tensors are received. A tensor is sent in slices, one a device, and
+ * gathered where it arrives (Zhuang et al. 2023, local all-gather), or whole parts are sent to every device that wants
+ * them; the cheaper. Gathering is in the rows of these nodes, the transfers themselves are in sc_costs_transfer. */
+enum sc_status sc_costs_cut(const struct sc_costs *whole, int first, int last, int in_flight, struct sc_costs **out,
+                            struct sc_error *err);
+/* Seconds that the devices of a stage are busy a microbatch with tensors of other stages: those that it receives and
+ * the gradients that it sends back (in_s), and those that it sends and the gradients that it receives (out_s). `hosts`
+ * says whether the neighbours are on other hosts. Multiples of the quantum. */
+struct sc_transfer {
+    double in_forward_s, in_backward_s, out_forward_s, out_backward_s;
+    double in_bytes, out_bytes; /* forward */
+};
+struct sc_transfer sc_costs_transfer(const struct sc_costs *whole, int first, int last, bool in_hosts, bool out_hosts);
 struct sc_costs *sc_costs_share(const struct sc_costs *costs);
 void sc_costs_free(struct sc_costs *costs);
 size_t sc_costs_bytes(const struct sc_costs *costs);
@@ -232,6 +254,7 @@ const char *sc_phase_name(enum sc_phase phase);
     X(PARAMETER_GATHER, "parameter_gather", "gathers a sharded parameter")                                             \
     X(GRADIENT_SUM, "gradient_sum", "sums partial gradients of an activation")                                         \
     X(RESHARD, "reshard", "changes a tensor's layout")                                                                 \
+    X(CROSS_MESH, "cross_mesh", "passes a tensor between stages")                                                      \
     X(TERM, "term", "a cost term")
 enum sc_cause {
 #define X(id, name, words) SC_CAUSE_##id,

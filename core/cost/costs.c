@@ -250,6 +250,7 @@ enum sc_status sc_costs_new(const struct sc_graph *graph, const struct sc_mesh *
     }
     c->arena = arena;
     atomic_init(&c->references, 1);
+    c->end_layer = graph->layer_count;
     c->costs.graph = sc_graph_share(graph);
     c->costs.mesh = *mesh;
     c->costs.mesh.cluster = sc_cluster_share(mesh->cluster);
@@ -284,9 +285,12 @@ void sc_costs_free(struct sc_costs *costs)
     struct cost_full *c = cost_full(costs);
     if (atomic_fetch_sub(&c->references, 1) != 1)
         return;
+    struct cost_full *whole = c->whole;
     sc_graph_free((struct sc_graph *)(uintptr_t)costs->graph);
     sc_cluster_free((struct sc_cluster *)(uintptr_t)costs->mesh.cluster);
     sc_arena_free(c->arena);
+    if (whole != NULL)
+        sc_costs_free(&whole->costs);
 }
 
 size_t sc_costs_bytes(const struct sc_costs *costs)
@@ -312,6 +316,7 @@ int sc_costs_node_items(const struct sc_costs *costs, int node, int choice, stru
     const struct sc_cost_node *n = &costs->nodes[node];
     struct cost_sink sink = {.items = out};
     cost_of_node(c, &c->classes[n->klass], &n->set->at[choice], &sink);
+    cost_of_boundary(c, n, &n->set->at[choice], &sink);
     if (costs->options.term_count > 0)
         add_term_items(c, c->term_node, n->klass, (size_t)choice, &sink);
     return sink.count;

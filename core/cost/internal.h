@@ -35,6 +35,8 @@ struct cost_full {
     struct sc_costs costs; /* first: a struct sc_costs * is a struct cost_full * */
     struct sc_arena *arena;
     _Atomic int references;
+    struct cost_full *whole;    /* of a stage: the costs it is cut from (a reference); else NULL */
+    int first_layer, end_layer; /* layers first_layer … end_layer - 1 */
     double exposed[SC_COLLECTIVE_COUNT];      /* 1 - overlap */
     const bool *layer_again;                  /* a layer: it is recomputed */
     const enum cost_keep *keep;               /* a tensor */
@@ -99,6 +101,18 @@ void cost_of_edge(const struct cost_full *c, int edge, const struct cost_end *fr
                   struct cost_sink *sink);
 struct cost_end cost_from_end(const struct cost_full *c, int edge, const struct sc_strategy *from);
 struct cost_end cost_to_end(const struct cost_full *c, int edge, const struct sc_strategy *to);
+
+/* ---- cut.c ---- */
+
+/* What a received or returned node pays beside. */
+void cost_of_boundary(const struct cost_full *c, const struct sc_cost_node *node, const struct sc_strategy *s,
+                      struct cost_sink *sink);
+/* Is the op in the layers of these costs? */
+static inline bool cost_has_op(const struct cost_full *c, int op)
+{
+    int layer = c->costs.graph->ops[op].layer;
+    return layer >= c->first_layer && layer < c->end_layer;
+}
 
 /* ---- memory.c ---- */
 

@@ -51,11 +51,13 @@ static enum cost_keep keep_in_training(const struct cost_full *c, const struct s
 {
     const struct sc_op *maker = &c->costs.graph->ops[t->op];
     enum cost_keep keep = COST_KEEP_NONE;
-    bool source = sc_kind_source(maker->kind) != SC_SOURCE_NONE;
-    if (!source && t->port == 0 && (maker->kind->saves >> 16 & 1) != 0 && cost_has_backward(c, t->op))
+    bool source = sc_kind_source(maker->kind) != SC_SOURCE_NONE, here = cost_has_op(c, t->op);
+    if (!source && here && t->port == 0 && (maker->kind->saves >> 16 & 1) != 0 && cost_has_backward(c, t->op))
         keep = is_brief(c, maker->layer) ? COST_KEEP_LAYER : COST_KEEP_ALL;
     for (int u = 0; u < t->use_count; u++) {
         const struct sc_op *reader = &c->costs.graph->ops[t->uses[u].op];
+        if (!cost_has_op(c, t->uses[u].op))
+            continue;
         bool crosses = source || reader->layer != maker->layer;
         bool needed = cost_needs_operand(c, t->uses[u].op, t->uses[u].port) ||
                       (crosses && c->layer_again[reader->layer]); /* forward begins again from here */
@@ -163,7 +165,7 @@ static void hold_results(const struct cost_full *c, int op, const struct sc_stra
 static bool works(const struct cost_full *c, int op)
 {
     const struct sc_op *o = &c->costs.graph->ops[op];
-    return sc_kind_source(o->kind) == SC_SOURCE_NONE && !o->kind->view;
+    return cost_has_op(c, op) && sc_kind_source(o->kind) == SC_SOURCE_NONE && !o->kind->view;
 }
 
 static double working_set(const struct cost_full *c, int op, const struct sc_strategy *s)
@@ -209,12 +211,22 @@ static double sum_of(const struct sc_memory *m)
     return m->parameters + m->gradients + m->optimizer + m->activations + m->cache;
 }
 
+/* What a stage receives it holds as it gathered it: for backward of every microbatch in flight, or while it lives. */
+static double received_bytes(const struct cost_full *c, const struct sc_cost_node *n, int choice)
+{
+    enum cost_keep keep = c->keep[n->tensor];
+    bool train = c->costs.options.mode == SC_TRAIN;
+    if (train && keep == COST_KEEP_NONE)
+        return 0;
+    return cost_local_bytes(c, n->tensor, n->set->at[choice].result[0]) * (train ? c->costs.options.in_flight : 1);
+}
+
 struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, int choice)
 {
     const struct cost_full *c = cost_full(costs);
     const struct sc_cost_node *n = &costs->nodes[node];
     if (n->op < 0)
-        return (struct sc_memory){0};
+        return (struct sc_memory){.activations = n->received ? received_bytes(c, n, choice) : 0};
     struct held h = held_by(c, n->op, &n->set->at[choice]);
     h.always.activations += h.layer + h.live;
     h.always.working = h.working;
@@ -305,7 +317,7 @@ static void lay_slots(struct cost_full *c, struct plan_of_time *p)
     } else if (c->costs.options.remat != SC_REMAT_LAYER) {
         drop_slots(c, p, 0, g->op_count);
     } else {
-        for (int l = 0; l < g->layer_count; l++)
+        for (int l = c->first_layer; l < c->end_layer; l++)
             drop_slots(c, p, g->layers[l].first_op, g->layers[l].first_op + g->layers[l].op_count);
     }
     int64_t slot = 0;
@@ -347,6 +359,8 @@ static void add_op_usages(struct cost_full *c, const struct plan_of_time *p, str
     const struct rows *rows = p->rows[op];
     const struct sc_layer *layer = &g->layers[g->ops[op].layer];
     int node = c->costs.op_node[op];
+    if (node < 0)
+        return;
     add_usage(c, usages, node, 0, c->costs.slots, rows->always);
     add_usage(c, usages, node, p->slot[layer->first_op], p->slot[layer->first_op + layer->op_count], rows->layer);
     add_usage(c, usages, node, p->slot[op], last_use(g, p, op), rows->live);
@@ -366,6 +380,8 @@ static enum sc_status find_rows(struct cost_full *c, struct plan_of_time *p, str
     bool done = scratch != NULL;
     for (int op = 0; done && op < g->op_count; op++) {
         const struct sc_op *o = &g->ops[op];
+        if (c->costs.op_node[op] < 0)
+            continue;
         const struct sc_cost_node *node = &c->costs.nodes[c->costs.op_node[op]];
         int64_t key[2 + SC_MAX_PORTS] = {node->klass, is_brief(c, o->layer)}, like;
         for (int r = 0; r < o->result_count; r++)
@@ -384,13 +400,41 @@ static enum sc_status find_rows(struct cost_full *c, struct plan_of_time *p, str
     return done ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for the memory usage of the model");
 }
 
+static int64_t last_slot_of_use(const struct sc_graph *g, const struct plan_of_time *p, const struct sc_tensor *t)
+{
+    int64_t last = 0;
+    for (int u = 0; u < t->use_count; u++)
+        last = p->slot[t->uses[u].op] > last ? p->slot[t->uses[u].op] : last;
+    return last < p->slot[g->op_count] ? last + 1 : last;
+}
+
+static bool add_received(struct cost_full *c, const struct plan_of_time *p, struct sc_cost_usage *usages)
+{
+    const struct sc_graph *g = c->costs.graph;
+    for (int n = 0; n < c->costs.node_count; n++) {
+        const struct sc_cost_node *node = &c->costs.nodes[n];
+        if (!node->received)
+            continue;
+        double *row = sc_arena_calloc(c->arena, (size_t)(node->set->count + 3) / 4 * 4, sizeof *row);
+        if (row == NULL)
+            return false;
+        for (int i = 0; i < node->set->count; i++)
+            row[i] = received_bytes(c, node, i);
+        bool train = c->costs.options.mode == SC_TRAIN;
+        int64_t end = train ? c->costs.slots : last_slot_of_use(g, p, &g->tensors[node->tensor]);
+        add_usage(c, usages, n, 0, end, row);
+    }
+    return true;
+}
+
 enum sc_status cost_add_usages(struct cost_full *c, struct sc_error *err)
 {
     size_t ops = (size_t)c->costs.graph->op_count;
     struct plan_of_time p = {.rows = sc_calloc(ops + 1, sizeof *p.rows),
                              .slot = sc_calloc(ops + 1, sizeof *p.slot),
                              .has_slot = sc_calloc(ops + 1, sizeof *p.has_slot)};
-    struct sc_cost_usage *usages = sc_arena_calloc(c->arena, ops * 4 + 1, sizeof *usages);
+    size_t most = ops * 4 + (size_t)c->costs.node_count + 1;
+    struct sc_cost_usage *usages = sc_arena_calloc(c->arena, most, sizeof *usages);
     enum sc_status status = SC_NO_MEMORY;
     if (p.rows != NULL && p.slot != NULL && p.has_slot != NULL && usages != NULL)
         status = find_rows(c, &p, err);
@@ -401,6 +445,8 @@ enum sc_status cost_add_usages(struct cost_full *c, struct sc_error *err)
         for (int op = 0; op < c->costs.graph->op_count; op++)
             add_op_usages(c, &p, usages, op);
         c->costs.usages = usages;
+        if (!add_received(c, &p, usages))
+            status = sc_fail(err, SC_NO_MEMORY, "no memory for the memory usage of a stage");
     }
     sc_free(p.rows);
     sc_free(p.slot);

@@ -43,6 +43,7 @@ struct sc_elim {
     struct sc_elim_clique *clique; /* of each node */
     double work;                   /* entries of all cliques */
     int width;                     /* largest `next_count` */
+    int left;                      /* nodes at the end of the order that a run does not eliminate */
     struct sc_map edges;           /* contents of tables to ids: those of the view, which stay */
     struct sc_map tables;          /* and those of a run */
     struct sc_map memo;
@@ -55,6 +56,9 @@ struct sc_elim {
 /* NULL with *too_wide when the cliques would have more than `most` entries in sum; NULL without it: out of memory or
  * cancelled. */
 struct sc_elim *sc_elim_new(const struct sc_view *view, double most, struct sc_cancel *cancel, bool *too_wide);
+/* The nodes with last[node] are not eliminated: a run leaves messages to them. */
+struct sc_elim *sc_elim_new_but(const struct sc_view *view, const bool *last, double most, struct sc_cancel *cancel,
+                                bool *too_wide);
 void sc_elim_free(struct sc_elim *elim);
 
 /* Solve with these node costs (rows as in the view). SC_INFEASIBLE when there is no plan. */

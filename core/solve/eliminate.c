@@ -22,7 +22,8 @@ typedef SC_VEC(int) int_vec;
 struct order {
     const struct sc_view *view;
     struct sc_cancel *cancel;
-    bool by_size; /* least table first; else least fill first */
+    bool by_size;     /* least table first; else least fill first */
+    const bool *last; /* these nodes come after all others; NULL: none */
     int_vec *beside;
     int *mark, stamp;
     int *heap, heap_count, *place;
@@ -43,6 +44,8 @@ static double clique_size(const struct order *o, int node)
 static double rate(struct order *o, int node)
 {
     const int_vec *beside = &o->beside[node];
+    if (o->last && o->last[node])
+        return INFINITY;
     double size = clique_size(o, node);
     if (o->by_size || beside->count > 40)
         return o->by_size ? size : 1e30 + size;
@@ -176,7 +179,7 @@ static bool order_run(struct order *o)
     for (int i = 0; i < n; i++) {
         int v = heap_pop(o);
         o->sequence[i] = v;
-        o->work += clique_size(o, v);
+        o->work += o->last && o->last[v] ? 0 : clique_size(o, v);
         if (o->work > o->most)
             return false;
         take_out(o, v);
@@ -192,16 +195,20 @@ static bool order_run(struct order *o)
 }
 
 /* The better of the two orders. False as order_run; *too_wide when both are beyond `most`. */
-static bool order_best(struct order *best, const struct sc_view *view, double most, struct sc_cancel *cancel,
-                       bool *too_wide)
+static bool order_best(struct order *best, const struct sc_view *view, const bool *last, double most,
+                       struct sc_cancel *cancel, bool *too_wide)
 {
     struct order other;
-    bool ok = order_make(best, view, false, most, cancel) && order_run(best);
+    bool ok = order_make(best, view, false, most, cancel);
+    best->last = last;
+    ok = ok && order_run(best);
     bool wide = !ok && best->work > most;
     if (!ok && !wide)
         return false;
     double limit = ok ? best->work : most;
-    bool ok2 = order_make(&other, view, true, limit, cancel) && order_run(&other);
+    bool ok2 = order_make(&other, view, true, limit, cancel);
+    other.last = last;
+    ok2 = ok2 && order_run(&other);
     if (ok2 && (!ok || other.work < best->work)) {
         order_free(best);
         *best = other;
@@ -356,14 +363,22 @@ static bool make_cliques(struct sc_elim *m, const struct order *o)
 
 struct sc_elim *sc_elim_new(const struct sc_view *view, double most, struct sc_cancel *cancel, bool *too_wide)
 {
+    return sc_elim_new_but(view, NULL, most, cancel, too_wide);
+}
+
+struct sc_elim *sc_elim_new_but(const struct sc_view *view, const bool *last, double most, struct sc_cancel *cancel,
+                                bool *too_wide)
+{
     struct order order = {.view = view};
     *too_wide = false;
-    struct sc_elim *m = order_best(&order, view, most, cancel, too_wide) ? sc_alloc(sizeof *m) : NULL;
+    struct sc_elim *m = order_best(&order, view, last, most, cancel, too_wide) ? sc_alloc(sizeof *m) : NULL;
     bool ok = m && (m->arena = sc_arena_new()) != NULL;
     if (ok) {
         m->view = view;
         m->cancel = cancel;
         m->work = order.work;
+        for (int i = 0; last && i < view->node_count; i++)
+            m->left += last[i];
         ok = make_cliques(m, &order);
     }
     order_free(&order);
@@ -598,7 +613,7 @@ enum sc_status sc_elim_run(struct sc_elim *m, const double *const *cost)
     sc_map_free(&m->memo);
     m->results.count = 0;
     m->total = 0;
-    for (int i = 0; i < m->view->node_count; i++) {
+    for (int i = 0; i < m->view->node_count - m->left; i++) {
         struct sc_elim_clique *q = &m->clique[m->order[i]];
         q->has_down = false;
         memcpy(q->cost, cost[q->node], (size_t)m->view->choices[q->node] * sizeof *q->cost);

@@ -179,4 +179,29 @@ enum sc_status sc_solve(const struct sc_problem *problem, const struct sc_solve_
                         struct sc_solution **out, struct sc_error *err);
 void sc_solution_free(struct sc_solution *solution);
 
+/* ---- outlines --------------------------------------------------------------------------------------- */
+
+/* A problem, without its limit, as some of its nodes see it: all others are eliminated. For every choice of the kept
+ * nodes the least cost of all the rest is `constant` plus one entry of each part; the kept nodes' own costs are not in
+ * it, edges between them are. */
+struct sc_outline_part {
+    int count;        /* nodes that it depends on */
+    const int *nodes; /* of the problem */
+    const double *at; /* an entry for each assignment, the last node's choice fastest; +inf: impossible */
+};
+struct sc_outline {
+    int part_count;
+    const struct sc_outline_part *parts;
+    double constant;
+};
+/* Made once, run for any node costs (rows as in the problem; multiples of one quantum). `most` bounds the entries of
+ * the tables in sum: SC_LIMIT beyond it. */
+struct sc_outliner;
+enum sc_status sc_outliner_new(const struct sc_problem *problem, int kept_count, const int *kept, double most,
+                               struct sc_cancel *cancel, struct sc_outliner **out, struct sc_error *err);
+void sc_outliner_free(struct sc_outliner *outliner);
+/* The result lives until the next run. SC_INFEASIBLE when nothing is possible. */
+enum sc_status sc_outliner_run(struct sc_outliner *outliner, const double *const *cost, const struct sc_outline **out,
+                               struct sc_error *err);
+
 #endif
