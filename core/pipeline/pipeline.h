@@ -22,16 +22,20 @@ enum sc_objective {
 const char *sc_objective_name(enum sc_objective objective);
 bool sc_objective_find(const char *name, enum sc_objective *out);
 
-/* Layers first … last as one stage on a submesh cost seconds; allowed when at most max_successors stages follow. */
+/* Layers first … last as one stage on a submesh cost seconds; allowed when min_successors to max_successors stages
+ * follow. Beside, tensors from the stage before and to the one behind keep its devices busy: in_s and out_s, [0] when
+ * that neighbour ends, or begins, on the same host, [1] when a host begins there. */
 struct sc_stage_option {
-    int first, last, submesh, max_successors;
-    double seconds;
+    int first, last, submesh, min_successors, max_successors;
+    double seconds, in_s[2], out_s[2];
 };
 
-/* Every layer is in one stage, stages are runs of layers in order, and exactly all devices are used. */
+/* Every layer is in one stage, stages are runs of layers in order, and exactly all devices are used. With hosts, stages
+ * take devices in order: a stage of less than a host lies within one, a larger one is whole hosts. */
 struct sc_stage_problem {
     char *name;
     int layers, devices, submesh_count, microbatches;
+    int host_devices; /* devices of a host; 0: devices are all alike */
     int *submeshes; /* devices of each */
     enum sc_objective objective;
     int option_count;

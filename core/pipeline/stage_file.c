@@ -80,8 +80,13 @@ static enum sc_status read_option(const struct sc_json_doc *doc, const struct sc
         return sc_json_fail(doc, field[3], err, "the cost is a number of seconds, 0 or more");
     if (!sc_json_is_int(field[4], &successors) || successors < 0)
         return sc_json_fail(doc, field[4], err, "max_successors is a whole number, 0 or more");
-    *out = (struct sc_stage_option){(int)first, (int)last, (int)submesh,
-                                    (int)(successors < problem->layers ? successors : problem->layers), seconds};
+    *out = (struct sc_stage_option){
+        .first = (int)first,
+        .last = (int)last,
+        .submesh = (int)submesh,
+        .max_successors = (int)(successors < problem->layers ? successors : problem->layers),
+        .seconds = seconds,
+    };
     return SC_OK;
 }
 
@@ -101,7 +106,7 @@ static enum sc_status read_options(const struct sc_json_doc *doc, const struct s
 static enum sc_status read_body(const struct sc_json_doc *doc, const struct sc_json *body,
                                 struct sc_stage_problem *problem, struct sc_error *err)
 {
-    static const char *const known[] = {"name",      "layers",       "devices", "submeshes",
+    static const char *const known[] = {"name",         "layers",    "devices", "submeshes",
                                         "microbatches", "objective", "stages",  NULL};
     const struct sc_json *submeshes = NULL, *stages = NULL;
     const char *name = "", *objective = "pipeline";
@@ -182,18 +187,33 @@ enum sc_status sc_stage_problem_load(const char *path, struct sc_stage_problem *
     return status;
 }
 
+/* Seconds of a stage on `count` devices from `first` on; +inf when hosts forbid them. */
+static double seconds_at(const struct sc_stage_problem *problem, const struct sc_stage_option *stage, int first,
+                         int count)
+{
+    int host = problem->host_devices, end = first + count;
+    if (host <= 0)
+        return stage->seconds + (stage->in_s[0] + stage->out_s[0]);
+    bool one_host = first / host == (end - 1) / host, whole_hosts = first % host == 0 && end % host == 0;
+    if (count < host ? !one_host : !whole_hosts)
+        return INFINITY;
+    return stage->seconds + stage->in_s[first % host == 0] + stage->out_s[end % host == 0];
+}
+
 double sc_stage_check(const struct sc_stage_problem *problem, int count, const int *stages)
 {
     double sum = 0, longest = 0;
     int next = 0, devices = 0;
     for (int i = 0; i < count; i++) {
         const struct sc_stage_option *stage = &problem->options[stages[i]];
-        if (stage->first != next || stage->max_successors < count - 1 - i)
+        int behind = count - 1 - i, own = problem->submeshes[stage->submesh];
+        if (stage->first != next || stage->max_successors < behind || stage->min_successors > behind)
             return INFINITY;
+        double seconds = seconds_at(problem, stage, devices, own);
         next = stage->last + 1;
-        devices += problem->submeshes[stage->submesh];
-        sum += stage->seconds;
-        longest = fmax(longest, stage->seconds);
+        devices += own;
+        sum += seconds;
+        longest = fmax(longest, seconds);
     }
     if (next != problem->layers || devices != problem->devices)
         return INFINITY;

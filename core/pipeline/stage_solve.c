@@ -18,21 +18,24 @@
 static const double table_limit = 0x1p28;
 
 struct entry {
-    int next, devices, successors, option; /* next: layer behind the stage */
-    double seconds;
+    int next, devices, least, successors, option; /* next: layer behind the stage; least … successors stages follow */
+    double seconds[4];                            /* [in + 2 * out]: 1 where a host begins */
 };
+enum { FORBIDDEN = 4 };
 
 struct solver {
     const struct sc_stage_problem *problem;
     struct sc_cancel *cancel;
-    int levels;           /* stages that are told apart: 1 when successors are free */
+    int levels; /* stages that are told apart: 1 when successors are free */
     bool free_successors;
-    int *first;           /* entries of layer i: first[i] … first[i + 1] */
+    bool open_top; /* the last level stands for itself and all beyond */
+    int *first;    /* entries of layer i: first[i] … first[i + 1] */
     struct entry *entries;
-    double *table;        /* [(level * (layers + 1) + i) * (devices + 1) + d] */
-    double *times;        /* distinct, increasing */
+    double *table;   /* [(level * (layers + 1) + i) * (devices + 1) + d] */
+    double *nothing; /* the row behind the last layer: 0 on no devices */
+    double *times;   /* distinct, increasing */
     int time_count;
-    double best;          /* objective of the best plan so far, and the limit t that gives it */
+    double best; /* objective of the best plan so far, and the limit t that gives it */
     int best_time;
 };
 
@@ -51,20 +54,36 @@ static int by_place(const void *a, const void *b)
         return x->next < y->next ? -1 : 1;
     if (x->devices != y->devices)
         return x->devices < y->devices ? -1 : 1;
-    if (x->seconds != y->seconds)
-        return x->seconds < y->seconds ? -1 : 1;
+    for (int v = 0; v < 4; v++)
+        if (x->seconds[v] != y->seconds[v])
+            return x->seconds[v] < y->seconds[v] ? -1 : 1;
+    if (x->least != y->least)
+        return x->least < y->least ? -1 : 1;
     if (x->successors != y->successors)
         return x->successors > y->successors ? -1 : 1;
     return x->option < y->option ? -1 : 1;
 }
 
-/* Of options for the same layers and number of devices, a slower one is of use only when it allows more successors. */
+static bool is_slower(const struct entry *a, const struct entry *b)
+{
+    for (int v = 0; v < 4; v++)
+        if (a->seconds[v] < b->seconds[v])
+            return false;
+    return true;
+}
+
+/* Of options for the same layers and number of devices, a slower one is of use only when it allows other successors. */
 static int drop_dominated(struct entry *entries, int count)
 {
-    int kept = 0;
+    int kept = 0, group = 0; /* group: where those of the same place begin */
     for (int i = 0; i < count; i++) {
-        bool same = kept && entries[kept - 1].next == entries[i].next && entries[kept - 1].devices == entries[i].devices;
-        if (!same || entries[i].successors > entries[kept - 1].successors)
+        if (!kept || entries[group].next != entries[i].next || entries[group].devices != entries[i].devices)
+            group = kept;
+        bool useful = true;
+        for (int k = kept - 1; k >= group && useful; k--)
+            useful = !(is_slower(&entries[i], &entries[k]) && entries[i].successors <= entries[k].successors &&
+                       entries[i].least >= entries[k].least);
+        if (useful)
             entries[kept++] = entries[i];
     }
     return kept;
@@ -86,8 +105,10 @@ static bool prepare_entries(struct solver *s)
         count[i + 1] += count[i];
     for (int i = 0; i < p->option_count; i++) {
         const struct sc_stage_option *o = &p->options[i];
-        s->entries[count[o->first]++] =
-            (struct entry){o->last + 1, p->submeshes[o->submesh], o->max_successors, i, o->seconds};
+        struct entry *e = &s->entries[count[o->first]++];
+        *e = (struct entry){o->last + 1, p->submeshes[o->submesh], o->min_successors, o->max_successors, i, {0}};
+        for (int v = 0; v < 4; v++)
+            e->seconds[v] = o->seconds + o->in_s[v & 1] + o->out_s[v >> 1];
     }
     s->free_successors = true;
     for (int i = 0, begin = 0; i < p->layers; i++) { /* count[i] is now the end of layer i */
@@ -102,9 +123,38 @@ static bool prepare_entries(struct solver *s)
     s->first[p->layers] = total;
     for (int i = 0; i < p->layers; i++)
         for (int k = s->first[i]; k < s->first[i + 1]; k++)
-            s->free_successors &= s->entries[k].successors >= p->layers - s->entries[k].next;
+            s->free_successors &=
+                s->entries[k].successors >= p->layers - s->entries[k].next && s->entries[k].least == 0;
     sc_free(count);
     return true;
+}
+
+/* Beyond the largest number of successors that any entry is limited to, numbers need not be told apart. */
+static int count_levels(struct solver *s)
+{
+    const struct sc_stage_problem *p = s->problem;
+    int most = p->layers < p->devices ? p->layers : p->devices, limited = 0;
+    if (s->free_successors)
+        return 1;
+    for (int i = 0; i < p->layers; i++)
+        for (int k = s->first[i]; k < s->first[i + 1]; k++) {
+            const struct entry *e = &s->entries[k];
+            if (e->successors < p->layers - e->next && e->successors + 1 > limited)
+                limited = e->successors + 1;
+            if (e->least > limited)
+                limited = e->least;
+        }
+    s->open_top = limited + 1 < most;
+    return s->open_top ? limited + 1 : most;
+}
+
+static bool is_allowed(const struct solver *s, const struct entry *e, int level)
+{
+    if (s->free_successors)
+        return true;
+    if (s->open_top && level == s->levels - 1)
+        return e->successors >= s->problem->layers - e->next && e->least <= level;
+    return level >= e->least && level <= e->successors;
 }
 
 static int by_value(const void *a, const void *b)
@@ -116,11 +166,13 @@ static int by_value(const void *a, const void *b)
 static bool prepare_times(struct solver *s)
 {
     int total = s->first[s->problem->layers];
-    s->times = sc_calloc((size_t)total + 1, sizeof *s->times);
+    int variants = s->problem->host_devices > 0 ? 4 : 1;
+    s->times = sc_calloc((size_t)total * (size_t)variants + 1, sizeof *s->times);
     if (!s->times)
         return false;
     for (int i = 0; i < total; i++)
-        s->times[i] = s->entries[i].seconds;
+        memcpy(s->times + i * variants, s->entries[i].seconds, (size_t)variants * sizeof *s->times);
+    total *= variants;
     qsort(s->times, (size_t)total, sizeof *s->times, by_value);
     for (int i = 0; i < total; i++)
         if (s->time_count == 0 || s->times[s->time_count - 1] != s->times[i])
@@ -139,8 +191,52 @@ static void relax(double *restrict out, const double *restrict rest, int devices
     }
 }
 
-/* Fill the table for a limit; the least sum over all numbers of stages, +inf when there is none. *level is that number - 1
- * (0 when successors are free). */
+/* Which of an entry's times holds when it begins on device `at`; FORBIDDEN when it cannot lie there. */
+static int variant(const struct solver *s, int devices, int at)
+{
+    int host = s->problem->host_devices;
+    if (host <= 0)
+        return 0;
+    int begin = at % host, end = (at + devices) % host;
+    bool lies = devices < host ? begin + devices <= host : begin == 0 && devices % host == 0;
+    return lies ? (begin == 0) + 2 * (end == 0) : FORBIDDEN;
+}
+
+static void relax_hosts(const struct solver *s, double *out, const double *rest, const struct entry *e, double limit)
+{
+    int devices = s->problem->devices;
+    for (int d = e->devices; d <= devices; d++) {
+        int v = variant(s, e->devices, devices - d);
+        if (v == FORBIDDEN || e->seconds[v] > limit)
+            continue;
+        double value = e->seconds[v] + rest[d - e->devices];
+        out[d] = value < out[d] ? value : out[d];
+    }
+}
+
+static void relax_entry(const struct solver *s, double *row, const double *rest, const struct entry *e, double limit)
+{
+    if (s->problem->host_devices > 0)
+        relax_hosts(s, row, rest, e, limit);
+    else if (e->seconds[0] <= limit)
+        relax(row, rest, s->problem->devices, e->devices, e->seconds[0]);
+}
+
+/* The rows in which the stages behind an entry at this level are found: none, one or two. */
+static int rests(const struct solver *s, int level, int next, const double **out)
+{
+    int count = 0;
+    if (s->free_successors || (s->open_top && level == s->levels - 1))
+        out[count++] = row_of(s, level, next);
+    if (!s->free_successors && level > 0)
+        out[count++] = row_of(s, level - 1, next);
+    if (!s->free_successors && level == 0 && next == s->problem->layers)
+        out[count++] = s->nothing;
+    return count;
+}
+
+/* Fill the table for a limit; the least sum over all numbers of stages, +inf when there is none. *level_out is that
+ * number - 1 (0 when successors are free). */
 static double evaluate(struct solver *s, double limit, int *level_out)
 {
     const struct sc_stage_problem *p = s->problem;
@@ -158,14 +254,11 @@ static double evaluate(struct solver *s, double limit, int *level_out)
             }
             for (int k = s->first[i]; k < s->first[i + 1]; k++) {
                 const struct entry *e = &s->entries[k];
-                if (e->seconds > limit || e->successors < (s->free_successors ? 0 : level) || e->devices > devices)
+                const double *behind[2];
+                if (e->devices > devices || !is_allowed(s, e, level))
                     continue;
-                if (s->free_successors)
-                    relax(row, row_of(s, 0, e->next), devices, e->devices, e->seconds);
-                else if (level > 0)
-                    relax(row, row_of(s, level - 1, e->next), devices, e->devices, e->seconds);
-                else if (e->next == layers && e->seconds < row[e->devices])
-                    row[e->devices] = e->seconds;
+                for (int r = rests(s, level, e->next, behind) - 1; r >= 0; r--)
+                    relax_entry(s, row, behind[r], e, limit);
             }
         }
     for (int level = 0; level < s->levels; level++)
@@ -182,23 +275,29 @@ static int trace(const struct solver *s, double limit, int level, int *stages)
     int count = 0, layer = 0, d = s->problem->devices, layers = s->problem->layers;
     while (layer < layers) {
         double wanted = row_of(s, level, layer)[d];
-        int k = s->first[layer], end = s->first[layer + 1];
-        for (; k < end; k++) {
+        int k = s->first[layer], end = s->first[layer + 1], from = -1;
+        for (; k < end && from < 0; k++) {
             const struct entry *e = &s->entries[k];
-            if (e->seconds > limit || e->devices > d || e->successors < (s->free_successors ? 0 : level))
+            const double *behind[2];
+            if (e->devices > d || !is_allowed(s, e, level))
                 continue;
-            bool last = !s->free_successors && level == 0;
-            double rest = last ? (e->next == layers && e->devices == d ? 0 : INFINITY)
-                               : row_of(s, s->free_successors ? 0 : level - 1, e->next)[d - e->devices];
-            if (e->seconds + rest == wanted)
-                break;
+            int v = variant(s, e->devices, s->problem->devices - d);
+            if (v == FORBIDDEN || e->seconds[v] > limit)
+                continue;
+            int found = rests(s, level, e->next, behind);
+            for (int r = 0; r < found && from < 0; r++)
+                if (e->seconds[v] + behind[r][d - e->devices] == wanted)
+                    from = r;
+            if (from >= 0) {
+                bool same = s->free_successors || behind[from] == row_of(s, level, e->next);
+                stages[count++] = e->option;
+                d -= e->devices;
+                layer = e->next;
+                level -= !same;
+            }
         }
-        if (k == end)
+        if (from < 0)
             SC_BUG("no stage explains the stage table at layer %d", layer);
-        stages[count++] = s->entries[k].option;
-        d -= s->entries[k].devices;
-        layer = s->entries[k].next;
-        level -= !s->free_successors;
     }
     return count;
 }
@@ -207,9 +306,8 @@ static int trace(const struct solver *s, double limit, int level, int *stages)
 
 static void take(struct solver *s, int time, double sum)
 {
-    double value = s->problem->objective == SC_OBJECTIVE_PIPELINE
-                       ? sum + (s->problem->microbatches - 1) * s->times[time]
-                       : sum;
+    double value =
+        s->problem->objective == SC_OBJECTIVE_PIPELINE ? sum + (s->problem->microbatches - 1) * s->times[time] : sum;
     if (value < s->best) {
         s->best = value;
         s->best_time = time;
@@ -263,14 +361,17 @@ static enum sc_status prepare(struct solver *s, struct sc_error *err)
     const struct sc_stage_problem *p = s->problem;
     if (!prepare_entries(s) || !prepare_times(s))
         return sc_fail(err, SC_NO_MEMORY, "no memory for %d stages", p->option_count);
-    int most = p->layers < p->devices ? p->layers : p->devices;
-    s->levels = s->free_successors ? 1 : most;
+    s->levels = count_levels(s);
     double size = (double)s->levels * (p->layers + 1.0) * (p->devices + 1.0);
     if (size > table_limit)
-        return sc_fail(err, SC_LIMIT, "%d layers on %d devices with limited successors need a table of %.3g entries, above %.3g",
+        return sc_fail(err, SC_LIMIT,
+                       "%d layers on %d devices with limited successors need a table of %.3g entries, above %.3g",
                        p->layers, p->devices, size, table_limit);
     s->table = sc_calloc((size_t)size, sizeof *s->table);
-    return s->table ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a table of %.3g entries", size);
+    s->nothing = sc_calloc((size_t)p->devices + 1, sizeof *s->nothing);
+    for (int d = 1; s->nothing && d <= p->devices; d++)
+        s->nothing[d] = INFINITY;
+    return s->table && s->nothing ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for a table of %.3g entries", size);
 }
 
 static enum sc_status finish(struct solver *s, struct sc_stage_solution *out, struct sc_error *err)
@@ -317,6 +418,7 @@ enum sc_status sc_stage_solve(const struct sc_stage_problem *problem, struct sc_
     sc_free(s.entries);
     sc_free(s.times);
     sc_free(s.table);
+    sc_free(s.nothing);
     out->seconds = sc_now() - began;
     return status;
 }

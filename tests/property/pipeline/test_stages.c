@@ -3,11 +3,11 @@
  * The stage problem against brute force over all partitions and submeshes, against a plain reading of Alpa's
  * recurrence on larger instances, and against PipeDream's published cut of VGG-16.
  */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,8 @@ static struct sc_stage_problem random_problem(uint64_t *seed, int max_layers, in
     p.submesh_count = max_layers >= 20 ? max_submeshes : 1 + (int)sc_random_below(seed, (uint64_t)max_submeshes);
     p.microbatches = 1 + (int)sc_random_below(seed, 20);
     p.objective = (enum sc_objective)sc_random_below(seed, SC_OBJECTIVE_COUNT);
+    if (!structured && sc_random_below(seed, 2))
+        p.host_devices = 1 + (int)sc_random_below(seed, (uint64_t)p.devices);
     double work[64];
     bool limited = sc_random_below(seed, 2);
     for (int i = 0; i < p.layers; i++)
@@ -45,8 +47,15 @@ static struct sc_stage_problem random_problem(uint64_t *seed, int max_layers, in
                         seconds += work[l] / (submeshes[m] * (1 - 0.05 * m));
                     if (!structured)
                         seconds = (double)sc_random_below(seed, 12); /* many ties */
-                    options[p.option_count++] = (struct sc_stage_option){
-                        i, k, m, limited ? (int)sc_random_below(seed, (uint64_t)p.layers + 1) : p.layers, seconds};
+                    struct sc_stage_option *o = &options[p.option_count++];
+                    *o = (struct sc_stage_option){.first = i, .last = k, .submesh = m, .seconds = seconds};
+                    o->max_successors = limited ? (int)sc_random_below(seed, (uint64_t)p.layers + 1) : p.layers;
+                    if (limited && !structured && sc_random_below(seed, 4) == 0)
+                        o->min_successors = (int)sc_random_below(seed, 3);
+                    for (int v = 0; p.host_devices && v < 2; v++) {
+                        o->in_s[v] = i > 0 ? (double)sc_random_below(seed, 3) : 0;
+                        o->out_s[v] = k + 1 < p.layers ? (double)sc_random_below(seed, 3) : 0;
+                    }
                 }
     return p;
 }
@@ -103,7 +112,7 @@ static double alpa(const struct sc_stage_problem *p)
     int layers = p->layers, devices = p->devices;
     size_t plane = (size_t)(layers + 1) * (size_t)(devices + 1);
     double *f = malloc((size_t)(layers + 1) * plane * sizeof *f), best = INFINITY;
-#define F(s, i, d) f[(size_t)(s) * plane + (size_t)(i) * (size_t)(devices + 1) + (size_t)(d)]
+#define F(s, i, d) f[(size_t)(s)*plane + (size_t)(i) * (size_t)(devices + 1) + (size_t)(d)]
     for (int o = 0; o < p->option_count; o++) {
         double limit = p->options[o].seconds;
         for (size_t x = 0; x < (size_t)(layers + 1) * plane; x++)
@@ -121,10 +130,10 @@ static double alpa(const struct sc_stage_problem *p)
             }
         for (int s = 1; s <= layers; s++) {
             double sum = F(s, 0, devices);
-            double value = isinf(sum)                                  ? INFINITY
-                           : p->objective == SC_OBJECTIVE_SUM          ? sum
-                           : p->objective == SC_OBJECTIVE_THROUGHPUT   ? limit
-                                                                       : sum + (p->microbatches - 1) * limit;
+            double value = isinf(sum)                                ? INFINITY
+                           : p->objective == SC_OBJECTIVE_SUM        ? sum
+                           : p->objective == SC_OBJECTIVE_THROUGHPUT ? limit
+                                                                     : sum + (p->microbatches - 1) * limit;
             best = fmin(best, value);
         }
     }
@@ -138,8 +147,8 @@ static void test_plain_recurrence(void **state)
     uint64_t seed = 2;
     (void)state;
     for (int instance = 0; instance < 300; instance++) {
-        struct sc_stage_problem p = random_problem(&seed, instance < 297 ? 10 : 24, instance < 297 ? 12 : 32,
-                                                   instance < 297 ? 4 : 3, true);
+        struct sc_stage_problem p =
+            random_problem(&seed, instance < 297 ? 10 : 24, instance < 297 ? 12 : 32, instance < 297 ? 4 : 3, true);
         struct sc_stage_solution solution;
         assert_int_equal(sc_stage_solve(&p, NULL, &solution, NULL), SC_OK);
         same(solution.latency_s, alpa(&p), instance);
@@ -186,7 +195,8 @@ static void test_bad_files(void **state)
          "a stage is [first", 1},
         {"{\"stage_problem\": {\"layers\": 2, \"devices\": 1, \"submeshes\": [], \"stages\": []}}", "0 submeshes", 1},
         {"{\"stage_problem\": {\"layers\": 2, \"device\": 1}}", "did you mean \"devices\"", 1},
-        {"{\"stage_problem\": {\"layers\": 1, \"devices\": 1, \"submeshes\": [1], \"stages\": [], \"objective\": \"x\"}}",
+        {"{\"stage_problem\": {\"layers\": 1, \"devices\": 1, \"submeshes\": [1], \"stages\": [], \"objective\": "
+         "\"x\"}}",
          "expected pipeline, sum or throughput", 1},
     };
     (void)state;
