@@ -134,7 +134,8 @@ struct sc_plan_request {
     const struct sc_settings *settings;
     const struct sc_texts *fixed; /* "OP=STRATEGY" for whole names: a plan to be priced; pins win over them; NULL: none */
     uint64_t revision;
-    bool deltas;                 /* also Δ of every choice */
+    bool deltas;                 /* also Δ of every choice, when the plan is proven */
+    uint64_t work_limit;         /* work units for each mesh and rematerialisation that is tried; 0: no limit */
     struct sc_cancel *cancel;
     struct sc_progress *progress;
 };

@@ -483,6 +483,26 @@ static void take_attempt(struct search *search, struct attempt *attempt)
     }
 }
 
+/* Solves the cheapest once more, with min-marginals; what is proven of it already stays, whatever stops this. */
+static enum sc_status add_marginals(struct search *search, const struct sc_plan_request *request, struct sc_error *err)
+{
+    struct attempt *best = &search->best;
+    struct sc_solution *proven = best->solution;
+    if (proven->status != SC_SOLVED_OPTIMAL || sc_cancelled(request->cancel))
+        return SC_OK;
+    best->solution = NULL;
+    enum sc_status status = solve_attempt(best, request, true, err);
+    if (best->solution)
+        search->seconds += best->solution->seconds;
+    if (status == SC_OK && best->solution->status == SC_SOLVED_OPTIMAL) {
+        sc_solution_free(proven);
+        return SC_OK;
+    }
+    sc_solution_free(best->solution);
+    best->solution = proven;
+    return status == SC_CANCELLED || status == SC_TIMEOUT ? SC_OK : status;
+}
+
 /* Every shape, with and without rematerialisation when that is left open, is solved to its proof; the cheapest wins. */
 static enum sc_status search_plans(struct sc_planner *planner, const struct sc_plan_request *request,
                                    struct search *search, struct sc_error *err)
@@ -499,15 +519,19 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
     for (int i = 0; status == SC_OK && i < tries; i++) {
         struct sc_mesh mesh;
         struct attempt attempt = {0};
+        struct sc_cancel part;
+        struct sc_plan_request limited = *request;
         enum sc_remat remat = remats                              ? (i % 2 ? SC_REMAT_LAYER : SC_REMAT_NONE)
                               : settings->remat == SC_REMAT_LAYER ? SC_REMAT_LAYER
                                                                   : SC_REMAT_NONE;
+        sc_cancel_part(&part, request->cancel, request->work_limit);
+        limited.cancel = &part;
         if (deadline > 0) /* each try has its share of the time that is left */
-            request->cancel->deadline = sc_now() + (deadline - sc_now()) / (tries - i);
+            part.deadline = sc_now() + (deadline - sc_now()) / (tries - i);
         status =
             sc_mesh_make(planner->cluster, hosts, devices, &shapes[remats ? i / 2 : i], planner->formulas, &mesh, err);
         if (status == SC_OK)
-            status = try_mesh(planner, request, &mesh, remat, request->deltas && tries == 1, &attempt, err);
+            status = try_mesh(planner, &limited, &mesh, remat, request->deltas && tries == 1, &attempt, err);
         if (status == SC_OK) {
             take_attempt(search, &attempt);
             continue;
@@ -520,13 +544,7 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
                 break;
         }
     }
-    if (deadline > 0)
-        request->cancel->deadline = deadline;
-    if (status == SC_OK && request->deltas && tries > 1 && search->best.solution->choices) {
-        status = solve_attempt(&search->best, request, true, err);
-        search->seconds += status == SC_OK ? search->best.solution->seconds : 0;
-    }
-    return status;
+    return status == SC_OK && request->deltas && tries > 1 ? add_marginals(search, request, err) : status;
 }
 
 /* A plan that is best on its mesh is only the best of all when no other mesh could be better. */
@@ -540,7 +558,7 @@ static void widen_bound(struct sc_plan *plan, double bound, double seconds)
         if (plan->status == SC_SOLVED_OPTIMAL && plan->bound_s < plan->objective_s - plan->solution->tolerance)
             plan->status = SC_SOLVED_FEASIBLE;
     }
-    if (!plan->choice && plan->status == SC_SOLVED_INFEASIBLE && isfinite(bound))
+    if (!plan->choice && plan->status == SC_SOLVED_INFEASIBLE && bound < INFINITY) /* another may have a plan */
         plan->status = SC_SOLVED_TIMEOUT;
 }
 
