@@ -68,4 +68,128 @@ double sc_stage_check(const struct sc_stage_problem *problem, int count, const i
 void sc_stage_write_json(const struct sc_stage_problem *problem, const struct sc_stage_solution *solution,
                          struct sc_str *out);
 
+/* ---- schedules -------------------------------------------------------------------------------------- */
+
+/* Schedules know stages by numbers only. A stage works on `chunks` parts of its layers in turn (interleaved), or on
+ * one. X(id, name, help) */
+#define SC_SCHEDULE_MAP(X)                                                                                             \
+    X(1F1B, "1f1b", "one forward, one backward: stage i of S holds at most S - i microbatches")                        \
+    X(GPIPE, "gpipe", "all forwards, then all backwards: every stage holds all microbatches")                          \
+    X(INTERLEAVED, "interleaved", "1F1B over several chunks of layers a stage: less bubble, more sends and memory")
+enum sc_schedule {
+#define X(id, name, help) SC_SCHEDULE_##id,
+    SC_SCHEDULE_MAP(X)
+#undef X
+        SC_SCHEDULE_COUNT
+};
+const char *sc_schedule_name(enum sc_schedule schedule); /* "1f1b"; static */
+const char *sc_schedule_help(enum sc_schedule schedule);
+bool sc_schedule_find(const char *name, enum sc_schedule *out);
+
+/* Seconds and bytes of a stage on one of its devices. Times of a microbatch are through all of the stage's chunks; a
+ * send is of one microbatch over one boundary. A stage is busy while it sends. The last stage sends activations, and
+ * the first gradients, only when interleaved (the first stage's next chunk is behind the last stage); else theirs are
+ * not read. */
+struct sc_schedule_stage {
+    double forward_s, backward_s; /* of a microbatch; recomputation is backward */
+    double once_s;                /* after the last backward: gradient synchronisation, optimizer */
+    double send_forward_s, send_backward_s;
+    double static_bytes, activation_bytes; /* held throughout; by a microbatch from its forward to its backward */
+    double working_bytes;                  /* beside, while it computes */
+};
+struct sc_schedule_input {
+    enum sc_schedule schedule;
+    int stage_count, microbatches;
+    int chunks;                             /* of layers, a stage; 1 unless interleaved */
+    const struct sc_schedule_stage *stages; /* stage_count */
+};
+/* Can it be scheduled? SC_INPUT when a count is below 1, chunks do not fit the schedule, or interleaved microbatches
+ * are no multiple of the stages (Megatron-LM's rule: arXiv 2104.04473, section 2.2); SC_LIMIT when the instructions
+ * would be too many. Everything below wants a shape that passes. */
+enum sc_status sc_schedule_check(enum sc_schedule schedule, int stages, int microbatches, int chunks,
+                                 struct sc_error *err);
+/* The most microbatches whose activations stage `stage` holds: min(S - i, B), all B, or, interleaved, the warm-up of
+ * Megatron-LM and one more, in chunks: min(2 (S - i - 1) + (v - 1) S + 1, B v) / v. */
+double sc_schedule_in_flight(enum sc_schedule schedule, int stages, int microbatches, int chunks, int stage);
+/* Seconds of an iteration by the closed formula, sum of t_i / v + (B - 1 / v) max t_i, where t_i is forward + backward
+ * + all sends + once / B of stage i (Alpa, OSDI 2022, equation 2; interleaved: arXiv 2104.04473, section 2.2). */
+double sc_schedule_latency(const struct sc_schedule_input *input);
+
+/* X(id, name): what a stage is told to do, and does. */
+#define SC_STEP_MAP(X)                                                                                                 \
+    X(RECEIVE_FORWARD, "receive_forward")                                                                              \
+    X(FORWARD, "forward")                                                                                              \
+    X(SEND_FORWARD, "send_forward")                                                                                    \
+    X(RECEIVE_BACKWARD, "receive_backward")                                                                            \
+    X(BACKWARD, "backward")                                                                                            \
+    X(SEND_BACKWARD, "send_backward")                                                                                  \
+    X(ONCE, "once")
+enum sc_step_kind {
+#define X(id, name) SC_STEP_##id,
+    SC_STEP_MAP(X)
+#undef X
+        SC_STEP_COUNT
+};
+const char *sc_step_name(enum sc_step_kind kind); /* "send_forward"; static */
+
+struct sc_instruction {
+    enum sc_step_kind kind;
+    int microbatch, chunk; /* 0 of ONCE */
+};
+/* What a stage's devices do, in order: the very list that the simulation runs. The caller frees *out with sc_free.
+ * Errors: as sc_schedule_check, SC_NO_MEMORY. */
+enum sc_status sc_schedule_instructions(enum sc_schedule schedule, int stages, int microbatches, int chunks, int stage,
+                                        struct sc_instruction **out, int *count, struct sc_error *err);
+/* "forward 3", with chunks "forward 3 chunk 1", "once"; into `out`. */
+void sc_instruction_text(struct sc_instruction instruction, int chunks, char *out, size_t size);
+
+/* A stage is busy with an instruction from begin to end, in seconds. Receiving takes no time of its own. */
+struct sc_timeline_event {
+    double begin, end;
+    int stage;
+    struct sc_instruction what;
+};
+/* From `time` on, until the next step, so much is held. */
+struct sc_timeline_step {
+    double time, bytes, in_flight; /* in_flight: microbatches, with chunks in parts */
+};
+struct sc_timeline_stage {
+    int event_count, step_count;
+    const struct sc_timeline_event *events; /* in order of time; sends and once of no time are left out */
+    const struct sc_timeline_step *steps;   /* in order of time, the first at 0 */
+    double busy_s, peak_bytes, peak_in_flight;
+};
+/* An iteration, event by event. Immutable; owns all it points to. */
+struct sc_timeline {
+    struct sc_schedule_input input; /* a copy */
+    const struct sc_timeline_stage *stages;
+    double iteration_s; /* until the last stage ends */
+    double formula_s;   /* sc_schedule_latency */
+    double bubble;      /* idle part of stages x iteration, from 0 to 1 */
+};
+/* Each stage runs its instructions in order: one begins when the stage is free and its input has arrived, and an input
+ * has arrived when its send has ended. Work in proportion to stages x microbatches x chunks. SC_INPUT for a time or
+ * size that is negative or not finite, SC_LIMIT, SC_CANCELLED, SC_NO_MEMORY; SC_INTERNAL should stages wait for each
+ * other. Free with sc_timeline_free. */
+enum sc_status sc_timeline_simulate(const struct sc_schedule_input *input, struct sc_cancel *cancel,
+                                    struct sc_timeline **out, struct sc_error *err);
+void sc_timeline_free(struct sc_timeline *timeline);
+
+/* What a stage does at a time. Pointers are the timeline's. */
+struct sc_timeline_state {
+    const struct sc_timeline_event *now;  /* NULL: idle */
+    const struct sc_timeline_event *next; /* what it begins next; NULL: nothing any more */
+    int waits_for;                        /* idle: the stage whose send it waits for; -1: none */
+    double bytes, in_flight;
+};
+struct sc_timeline_state sc_timeline_state(const struct sc_timeline *timeline, double time, int stage);
+/* The next, or the previous, time at which any event begins or ends; +inf, or -inf, when there is none. */
+double sc_timeline_next(const struct sc_timeline *timeline, double time);
+double sc_timeline_previous(const struct sc_timeline *timeline, double time);
+/* Why the simulation differs from the formula, a sentence a line: what each cause (work once an iteration, sends,
+ * unequal stages) adds, found by simulating without it; the sentences' seconds add up to the difference. Nothing is
+ * added when they agree within 0.1 %. Errors as of sc_timeline_simulate. */
+enum sc_status sc_timeline_explain(const struct sc_timeline *timeline, struct sc_cancel *cancel, struct sc_str *out,
+                                   struct sc_error *err);
+
 #endif
