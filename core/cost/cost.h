@@ -225,6 +225,14 @@ enum sc_status sc_costs_new(const struct sc_graph *graph, const struct sc_mesh *
  * them; the cheaper. Gathering is in the rows of these nodes, the transfers themselves are in sc_costs_transfer. */
 enum sc_status sc_costs_cut(const struct sc_costs *whole, int first, int last, int in_flight, struct sc_costs **out,
                             struct sc_error *err);
+/* Of a fan-out of `whole`: seconds a microbatch, a choice, of receiving its tensor, or of taking its gradient back. */
+void sc_costs_boundary(const struct sc_costs *whole, int node, bool received, double *micro_s);
+/* The least a choice of a node of `whole` holds throughout in any stage: bytes whatever is in flight, and for every
+ * microbatch in flight; and the least an op works with in its moment. */
+struct sc_stage_bytes {
+    double always, in_flight, working;
+};
+struct sc_stage_bytes sc_costs_stage_bytes(const struct sc_costs *whole, int node, int choice);
 /* Seconds that the devices of a stage are busy a microbatch with tensors of other stages: those that it receives and
  * the gradients that it sends back (in_s), and those that it sends and the gradients that it receives (out_s). `hosts`
  * says whether the neighbours are on other hosts. Multiples of the quantum. */

@@ -218,7 +218,9 @@ static enum sc_status build(struct cost_full *c, struct sc_cancel *cancel, struc
 {
     c->layer_again = cost_layers_again(c);
     c->keep = c->layer_again != NULL ? cost_keeps(c) : NULL;
-    if (c->keep == NULL)
+    if (c->keep != NULL && c->costs.options.cuttable)
+        c->keep_here = cost_keeps_here(c);
+    if (c->keep == NULL || (c->costs.options.cuttable && c->keep_here == NULL))
         return sc_fail(err, SC_NO_MEMORY, "no memory for the cost tables");
     enum sc_status status = cost_build_nodes(c, cancel, err);
     if (status == SC_OK)

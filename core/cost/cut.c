@@ -159,6 +159,19 @@ void cost_of_boundary(const struct cost_full *c, const struct sc_cost_node *node
         add_tied(c, node->op, sink);
 }
 
+void sc_costs_boundary(const struct sc_costs *whole, int node, bool received, double *micro_s)
+{
+    const struct cost_full *c = cost_full(whole);
+    struct sc_cost_node n = whole->nodes[node];
+    n.received = received;
+    n.returned = !received;
+    for (int i = 0; i < n.set->count; i++) {
+        struct cost_sink sink = {0};
+        cost_of_boundary(c, &n, &n.set->at[i], &sink);
+        micro_s[i] = rint(sink.micro_s / whole->quantum) * whole->quantum;
+    }
+}
+
 /* ---- transfers -------------------------------------------------------------------------------------- */
 
 struct sc_transfer sc_costs_transfer(const struct sc_costs *whole, int first, int last, bool in_hosts, bool out_hosts)

@@ -40,6 +40,7 @@ struct cost_full {
     double exposed[SC_COLLECTIVE_COUNT];      /* 1 - overlap */
     const bool *layer_again;                  /* a layer: it is recomputed */
     const enum cost_keep *keep;               /* a tensor */
+    const enum cost_keep *keep_here;          /* a tensor: as its own layer alone keeps it; NULL unless cuttable */
     const struct sc_reshard **moves;          /* a tensor: paths of its values */
     const struct sc_reshard **gradient_moves; /* a tensor: of its gradient; NULL without one */
     int class_count;
@@ -119,6 +120,7 @@ static inline bool cost_has_op(const struct cost_full *c, int op)
 /* Training with rematerialisation: which layers run forward again. In `arena`, NULL when out of memory. */
 const bool *cost_layers_again(const struct cost_full *c);
 const enum cost_keep *cost_keeps(const struct cost_full *c);
+const enum cost_keep *cost_keeps_here(const struct cost_full *c);
 enum sc_status cost_add_usages(struct cost_full *c, struct sc_error *err);
 struct sc_recipe cost_recipe(const struct cost_full *c, int tensor);
 

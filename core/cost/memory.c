@@ -105,6 +105,20 @@ const enum cost_keep *cost_keeps(const struct cost_full *c)
     return keeps;
 }
 
+const enum cost_keep *cost_keeps_here(const struct cost_full *c)
+{
+    const struct sc_graph *g = c->costs.graph;
+    enum cost_keep *keeps = sc_arena_calloc(c->arena, (size_t)g->tensor_count + 1, sizeof *keeps);
+    for (int i = 0; keeps != NULL && i < g->tensor_count; i++) {
+        struct cost_full layer = {.costs = c->costs, .layer_again = c->layer_again};
+        layer.first_layer = g->ops[g->tensors[i].op].layer;
+        layer.end_layer = layer.first_layer + 1;
+        if (c->costs.options.mode == SC_TRAIN && sc_kind_source(g->ops[g->tensors[i].op].kind) == SC_SOURCE_NONE)
+            keeps[i] = keep_in_training(&layer, &g->tensors[i]);
+    }
+    return keeps;
+}
+
 /* ---- bytes of a choice ----------------------------------------------------------------------------- */
 
 /* What a node holds, apart by when it holds it. */
@@ -231,6 +245,24 @@ struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, in
     h.always.activations += h.layer + h.live;
     h.always.working = h.working;
     return h.always;
+}
+
+struct sc_stage_bytes sc_costs_stage_bytes(const struct sc_costs *whole, int node, int choice)
+{
+    const struct cost_full *c = cost_full(whole);
+    const struct sc_cost_node *n = &whole->nodes[node];
+    struct sc_stage_bytes out = {0};
+    if (n->op < 0)
+        return out;
+    const struct sc_op *o = &whole->graph->ops[n->op];
+    const struct sc_strategy *s = &n->set->at[choice];
+    struct held h = held_by(c, n->op, s);
+    out.always = h.always.parameters + h.always.gradients + h.always.optimizer + h.always.cache;
+    out.working = h.working;
+    for (int r = 0; r < o->result_count; r++)
+        if (c->keep_here[o->results[r]] == COST_KEEP_ALL)
+            out.in_flight += cost_local_bytes(c, o->results[r], s->result[r]);
+    return out;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------ */

@@ -6,7 +6,8 @@
 #ifndef SC_PIPELINE_H
 #define SC_PIPELINE_H
 
-#include "base/base.h"
+#include "cost/cost.h"
+#include "solve/solve.h"
 
 /* X(id, name, help) */
 #define SC_OBJECTIVE_MAP(X)                                                                                            \
@@ -67,6 +68,28 @@ double sc_stage_check(const struct sc_stage_problem *problem, int count, const i
 
 void sc_stage_write_json(const struct sc_stage_problem *problem, const struct sc_stage_solution *solution,
                          struct sc_str *out);
+
+/* ---- runs of layers as stages ----------------------------------------------------------------------- */
+
+/* What every run of layers costs as a stage on one mesh, from below: exact but for the limit of memory, which enters by
+ * a price. `whole` are costs of the whole model that can be cut, `problem` is theirs (a node each), with pins. Both are
+ * borrowed while the ranges live. Layers that are equal, pins included, are eliminated once; a run grows layer by layer
+ * over the layouts of the tensors that leave it. */
+struct sc_ranges;
+enum sc_status sc_ranges_new(const struct sc_costs *whole, const struct sc_problem *problem, struct sc_cancel *cancel,
+                             struct sc_ranges **out, struct sc_error *err);
+void sc_ranges_free(struct sc_ranges *ranges);
+/* value[first * layers + last]: the least objective (microbatches × seconds a microbatch + seconds once) of these layers
+ * as a stage, when a byte held throughout costs `price` seconds and so many microbatches are in flight; less what all the
+ * memory that there is would cost. So no plan of the stage within the limit, with so many in flight or more, costs less.
+ * +inf: impossible (forbidden by pins, or more memory than there is). */
+enum sc_status sc_ranges_sweep(struct sc_ranges *ranges, double price, int in_flight, double *value,
+                               struct sc_error *err);
+/* Equal numbers: the runs have equal problems as stages, so what is known of one holds for the other, also of another
+ * sc_ranges on the same costs. */
+uint64_t sc_ranges_key(const struct sc_ranges *ranges, int first, int last);
+/* Was any run bounded more loosely, because too many tensors pass at once? */
+bool sc_ranges_loose(const struct sc_ranges *ranges);
 
 /* ---- schedules -------------------------------------------------------------------------------------- */
 
