@@ -17,13 +17,21 @@ void sc_plan_op_strategy(const struct sc_plan *plan, int op, char *out, size_t s
         *out = '\0';
 }
 
+/* A bound below 0 promises nothing: it does not come before the plan's own choice. */
+static double sure_delta(const struct sc_candidate *c)
+{
+    return c->exact ? c->delta_s : fmax(c->delta_s, 0);
+}
+
 static int by_delta(const void *a, const void *b)
 {
     const struct sc_candidate *x = a, *y = b;
-    if (x->delta_s != y->delta_s)
-        return x->delta_s < y->delta_s ? -1 : 1;
+    if (sure_delta(x) != sure_delta(y))
+        return sure_delta(x) < sure_delta(y) ? -1 : 1;
     if (x->chosen != y->chosen)
         return x->chosen ? -1 : 1;
+    if (x->delta_s != y->delta_s)
+        return x->delta_s < y->delta_s ? -1 : 1;
     return x->choice < y->choice ? -1 : x->choice > y->choice;
 }
 
@@ -92,6 +100,7 @@ enum sc_status plan_solve_forced(const struct sc_plan *plan, int node, int choic
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
     options.cancel = cancel;
     options.warm = plan->choice;
+    options.gap = plan->gap; /* no closer than the plan itself is known */
     options.marginals = choice < 0;
     if (status == SC_OK)
         status = sc_solve(problem, &options, out, err);
@@ -129,8 +138,8 @@ enum sc_status sc_plan_exact_delta(const struct sc_plan *plan, int node, double 
             return status;
         for (int c = 0; free_one->marginal && c < choices; c++) {
             delta[c] = free_one->marginal[node][c] - plan->objective_s;
-            exact[c] = free_one->marginals_exact && free_one->status == SC_SOLVED_OPTIMAL &&
-                       plan->status == SC_SOLVED_OPTIMAL;
+            exact[c] =
+                free_one->marginals_exact && free_one->status == SC_SOLVED_OPTIMAL && plan->status == SC_SOLVED_OPTIMAL;
         }
         sc_solution_free(free_one);
     }

@@ -96,7 +96,7 @@ struct sc_plan {
     struct sc_memory memory;          /* a device, summed over nodes; working is the largest */
     double peak_bytes;                /* largest usage over time, from the checker */
     /* Δ of every choice of every node: objective were it forced, minus objective. `exact[node]` tells whether it is
-     * exact; else a proven lower bound. NULL when not computed. */
+     * exact; else a proven lower bound, which is below 0 when a better plan is not excluded. NULL when not computed. */
     double *const *delta;
     const bool *delta_exact;
     int pin_count;
@@ -134,7 +134,7 @@ struct sc_plan_request {
     const struct sc_settings *settings;
     const struct sc_texts *fixed; /* "OP=STRATEGY" for whole names: a plan to be priced; pins win over them; NULL: none */
     uint64_t revision;
-    bool deltas;                 /* also Δ of every choice, when the plan is proven */
+    bool deltas;                 /* also Δ of every choice */
     uint64_t work_limit;         /* work units for each mesh and rematerialisation that is tried; 0: no limit */
     struct sc_cancel *cancel;
     struct sc_progress *progress;

@@ -241,34 +241,30 @@ struct attempt {
     struct plan_pins pins;
     struct sc_problem *problem; /* with pins */
     struct sc_solution *solution;
+    struct sc_solution *marginals; /* one that has min-marginals; NULL: `solution` has what there is */
 };
 
 static void attempt_free(struct attempt *attempt)
 {
     sc_problem_free(attempt->problem);
     sc_solution_free(attempt->solution);
+    sc_solution_free(attempt->marginals);
     sc_arena_free(attempt->arena);
     *attempt = (struct attempt){0};
 }
 
 static enum sc_status solve_attempt(struct attempt *attempt, const struct sc_plan_request *request, bool marginals,
-                                    struct sc_error *err)
+                                    double gap, struct sc_solution **out, struct sc_error *err)
 {
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
     options.solver = request->settings->solver;
-    options.gap = request->settings->gap;
+    options.gap = gap;
     options.warm = attempt->tables->last;
     options.marginals = marginals;
     options.limits = true;
     options.cancel = request->cancel;
     options.progress = request->progress;
-    struct sc_solution *solution = NULL;
-    enum sc_status status = sc_solve(attempt->problem, &options, &solution, err);
-    if (status == SC_OK) {
-        sc_solution_free(attempt->solution);
-        attempt->solution = solution;
-    }
-    return status;
+    return sc_solve(attempt->problem, &options, out, err);
 }
 
 static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_request *request,
@@ -287,7 +283,7 @@ static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_
         status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
                                  out->tables->problem->limit, &out->problem, err);
     if (status == SC_OK)
-        status = solve_attempt(out, request, marginals, err);
+        status = solve_attempt(out, request, marginals, request->settings->gap, &out->solution, err);
     return status;
 }
 
@@ -306,12 +302,15 @@ static bool better(const struct attempt *a, const struct attempt *b)
 
 /* ---- a plan from the best attempt ---- */
 
+/* From a solution with min-marginals, which need not be the plan's own. */
 static enum sc_status copy_deltas(struct plan_full *full, const struct sc_solution *solution, struct sc_error *err)
 {
     struct sc_plan *plan = &full->plan;
-    if (!solution->marginal || !solution->choices)
+    bool proven = plan->status == SC_SOLVED_OPTIMAL;
+    if (!solution->marginal)
         return SC_OK;
     int nodes = plan->costs->node_count;
+    double least = proven ? 0 : -INFINITY;
     double **delta = sc_arena_calloc(full->arena, (size_t)nodes + 1, sizeof *delta);
     bool *exact = sc_arena_calloc(full->arena, (size_t)nodes + 1, sizeof *exact);
     if (!delta || !exact)
@@ -322,8 +321,8 @@ static enum sc_status copy_deltas(struct plan_full *full, const struct sc_soluti
         if (!delta[n])
             return sc_fail(err, SC_NO_MEMORY, "no memory for the differences of candidates");
         for (int c = 0; c < choices; c++)
-            delta[n][c] = fmax(solution->marginal[n][c] - solution->cost, 0);
-        exact[n] = solution->marginals_exact && solution->status == SC_SOLVED_OPTIMAL;
+            delta[n][c] = plan->choice[n] == c ? 0 : fmax(solution->marginal[n][c] - plan->objective_s, least);
+        exact[n] = solution->marginals_exact && proven;
     }
     plan->delta = delta;
     plan->delta_exact = exact;
@@ -435,7 +434,7 @@ static enum sc_status fill_plan(struct plan_full *full, struct sc_planner *plann
                            solution->cost);
         status = plan_account(full, err);
         if (status == SC_OK)
-            status = copy_deltas(full, solution, err);
+            status = copy_deltas(full, attempt->marginals ? attempt->marginals : solution, err);
     } else if (plan->status == SC_SOLVED_INFEASIBLE) {
         attempt->solution = solution; /* borrowed for the explanation */
         status = explain_infeasible(full, attempt, request->cancel, err);
@@ -483,23 +482,18 @@ static void take_attempt(struct search *search, struct attempt *attempt)
     }
 }
 
-/* Solves the cheapest once more, with min-marginals; what is proven of it already stays, whatever stops this. */
-static enum sc_status add_marginals(struct search *search, const struct sc_plan_request *request, struct sc_error *err)
+/* Solves the cheapest once more, with min-marginals, as near as it is proven already or near enough for them. */
+static enum sc_status add_marginals(struct attempt *best, const struct sc_plan_request *request, struct sc_error *err)
 {
-    struct attempt *best = &search->best;
-    struct sc_solution *proven = best->solution;
-    if (proven->status != SC_SOLVED_OPTIMAL || sc_cancelled(request->cancel))
+    static const double near_enough = 1e-3;
+    struct sc_cancel part;
+    struct sc_plan_request limited = *request;
+    if (!best->solution->choices || best->solution->marginal || sc_cancelled(request->cancel))
         return SC_OK;
-    best->solution = NULL;
-    enum sc_status status = solve_attempt(best, request, true, err);
-    if (best->solution)
-        search->seconds += best->solution->seconds;
-    if (status == SC_OK && best->solution->status == SC_SOLVED_OPTIMAL) {
-        sc_solution_free(proven);
-        return SC_OK;
-    }
-    sc_solution_free(best->solution);
-    best->solution = proven;
+    sc_cancel_part(&part, request->cancel, best->solution->status == SC_SOLVED_OPTIMAL ? 0 : request->work_limit);
+    limited.cancel = &part;
+    enum sc_status status =
+        solve_attempt(best, &limited, true, fmax(best->solution->gap, near_enough), &best->marginals, err);
     return status == SC_CANCELLED || status == SC_TIMEOUT ? SC_OK : status;
 }
 
@@ -544,7 +538,7 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
                 break;
         }
     }
-    return status == SC_OK && request->deltas && tries > 1 ? add_marginals(search, request, err) : status;
+    return status == SC_OK && request->deltas ? add_marginals(&search->best, request, err) : status;
 }
 
 /* A plan that is best on its mesh is only the best of all when no other mesh could be better. */

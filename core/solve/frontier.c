@@ -493,7 +493,9 @@ static enum sc_status solve_part(struct front *f, struct part *part, struct poin
         return SC_OK;
     if (high->usage + high->peak > 0)
         return split(f, part, high->peak, part->bound);
-    return close_gap(f, part, best->lambda, high, exhausted);
+    if (f->lambda == 0) /* until a plan tells which price is right */
+        f->lambda = best->lambda;
+    return f->sink->stop(f->sink->user) ? SC_CANCELLED : close_gap(f, part, best->lambda, high, exhausted);
 }
 
 static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
