@@ -37,6 +37,7 @@ struct sc_stage_problem {
     char *name;
     int layers, devices, submesh_count, microbatches;
     int host_devices; /* devices of a host; 0: devices are all alike */
+    int stages_min, stages_max; /* 0: any number */
     int *submeshes; /* devices of each */
     enum sc_objective objective;
     int option_count;

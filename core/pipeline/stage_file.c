@@ -215,6 +215,8 @@ double sc_stage_check(const struct sc_stage_problem *problem, int count, const i
         sum += seconds;
         longest = fmax(longest, seconds);
     }
+    if (count < problem->stages_min || (problem->stages_max > 0 && count > problem->stages_max))
+        return INFINITY;
     if (next != problem->layers || devices != problem->devices)
         return INFINITY;
     switch (problem->objective) {

@@ -133,7 +133,12 @@ static bool prepare_entries(struct solver *s)
 static int count_levels(struct solver *s)
 {
     const struct sc_stage_problem *p = s->problem;
-    int most = p->layers < p->devices ? p->layers : p->devices, limited = 0;
+    int most = p->layers < p->devices ? p->layers : p->devices, limited = p->stages_min > 1 ? p->stages_min - 1 : 0;
+    if (p->stages_max > 0 && p->stages_max < most) {
+        s->free_successors = false;
+        return p->stages_max;
+    }
+    s->free_successors &= limited == 0;
     if (s->free_successors)
         return 1;
     for (int i = 0; i < p->layers; i++)
@@ -261,7 +266,7 @@ static double evaluate(struct solver *s, double limit, int *level_out)
                     relax_entry(s, row, behind[r], e, limit);
             }
         }
-    for (int level = 0; level < s->levels; level++)
+    for (int level = p->stages_min > 1 ? p->stages_min - 1 : 0; level < s->levels; level++)
         if (row_of(s, level, 0)[devices] < best) {
             best = row_of(s, level, 0)[devices];
             *level_out = level;

@@ -180,6 +180,6 @@ enum sc_status plan_account(struct plan_full *full, struct sc_error *err)
 
 struct sc_op_cost sc_plan_op_cost(const struct sc_plan *plan, int op)
 {
-    const struct plan_full *full = plan_full(plan);
+    const struct plan_full *full = plan_full(sc_plan_of_op(plan, op));
     return full->op_cost ? full->op_cost[op] : (struct sc_op_cost){0};
 }

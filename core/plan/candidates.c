@@ -10,11 +10,18 @@
 
 void sc_plan_op_strategy(const struct sc_plan *plan, int op, char *out, size_t size)
 {
+    plan = sc_plan_of_op(plan, op);
     int node = plan->costs->op_node[op];
     if (plan->choice)
         sc_strategy_format(plan->graph, op, &plan->costs->nodes[node].set->at[plan->choice[node]], out, size);
     else if (size)
         *out = '\0';
+}
+
+bool sc_plan_same_strategy(const struct sc_plan *plan, int a, int b)
+{
+    const struct sc_plan *p = sc_plan_of_op(plan, a), *q = sc_plan_of_op(plan, b);
+    return p == q && p->choice && p->choice[p->costs->op_node[a]] == p->choice[p->costs->op_node[b]];
 }
 
 /* A bound below 0 promises nothing: it does not come before the plan's own choice. */
@@ -53,6 +60,7 @@ static void own_cost(const struct sc_costs *costs, int node, struct sc_candidate
 enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
                                   struct sc_error *err)
 {
+    plan = sc_plan_of_op(plan, op);
     const struct sc_costs *costs = plan->costs;
     int node = costs->op_node[op], choices = costs->nodes[node].set->count;
     struct sc_candidate *candidates = sc_calloc((size_t)choices, sizeof *candidates);

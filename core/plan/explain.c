@@ -68,6 +68,7 @@ static void explain_json(struct sc_str *out, const struct sc_plan *plan, int op,
 enum sc_status sc_plan_explain(const struct sc_plan *plan, int op, bool json, struct sc_cancel *cancel,
                                struct sc_str *out, struct sc_error *err)
 {
+    plan = sc_plan_of_op(plan, op);
     int node = plan->costs->op_node[op], count = 0, choices = plan->costs->nodes[node].set->count;
     struct sc_candidate *candidates = NULL;
     struct sc_str why = {0};

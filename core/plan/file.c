@@ -34,35 +34,83 @@ double sc_plan_file_objective(const struct sc_plan_file *file)
     return file->objective_s;
 }
 
-/* The mesh that was chosen, so that pricing needs no search over shapes. */
-static enum sc_status read_mesh(const struct sc_json_doc *doc, struct sc_settings *settings, struct sc_error *err)
+/* Sizes as "2x4". */
+static enum sc_status read_shape(const struct sc_json_doc *doc, const struct sc_json *stage, char *text, size_t room,
+                                 int64_t *product, struct sc_error *err)
 {
-    const struct sc_json *stages, *mesh;
-    char text[64] = "", devices[32];
-    int64_t product = 1, size;
+    const struct sc_json *mesh;
+    int64_t size;
+    enum sc_status status = sc_json_want(doc, stage, "logical_mesh", true, SC_JSON_ARRAY, &mesh, err);
+    *text = '\0';
+    *product = 1;
+    for (const struct sc_json *axis = status == SC_OK ? sc_json_first(mesh) : NULL; axis; axis = sc_json_next(axis)) {
+        size_t used = strlen(text);
+        if (!sc_json_is_int(axis, &size) || size < 1 || size > 1 << 20 || used + 24 > room)
+            return sc_json_fail(doc, axis, err, "an axis size is a whole number from 1 on");
+        snprintf(text + used, room - used, "%s%lld", used ? "x" : "", (long long)size);
+        *product *= size;
+        if (*product > 1 << 20)
+            return sc_json_fail(doc, axis, err, "more devices than this program accepts (2^20)");
+    }
+    return status;
+}
+
+static enum sc_status set(const struct sc_json_doc *doc, const struct sc_json *at, struct sc_settings *settings,
+                          const char *name, const char *value, struct sc_error *err)
+{
+    struct sc_error why = {0};
+    return sc_settings_set(settings, name, value, &why) == SC_OK ? SC_OK : sc_json_fail(doc, at, err, "%s", why.message);
+}
+
+/* A stage of several: where it begins, its submesh and logical mesh become constraints. */
+static enum sc_status read_stage(const struct sc_json_doc *doc, const struct sc_json *stage, int index,
+                                 struct sc_settings *settings, struct sc_error *err)
+{
+    int64_t first = 0, hosts = 1, devices = 1, product;
+    char shape[64], text[160];
+    enum sc_status status = sc_json_type(stage) == SC_JSON_OBJECT
+                                ? read_shape(doc, stage, shape, sizeof shape, &product, err)
+                                : sc_json_fail(doc, stage, err, "a stage is an object");
+    if (status == SC_OK)
+        status = sc_json_want_int(doc, stage, "first_layer", true, 0, SC_MAX_OPS, &first, err);
+    if (status == SC_OK)
+        status = sc_json_want_int(doc, stage, "hosts", true, 1, 1 << 20, &hosts, err);
+    if (status == SC_OK)
+        status = sc_json_want_int(doc, stage, "devices", true, 1, 1 << 20, &devices, err);
+    snprintf(text, sizeof text, "%lld", (long long)first);
+    if (status == SC_OK && index > 0)
+        status = set(doc, stage, settings, "cut", text, err);
+    snprintf(text, sizeof text, "%d=%lldx%lld:%s", index, (long long)hosts, (long long)devices, shape);
+    return status == SC_OK ? set(doc, stage, settings, "stage-mesh", text, err) : status;
+}
+
+/* The meshes and cuts that were chosen, so that pricing needs no search over them. */
+static enum sc_status read_stages(const struct sc_json_doc *doc, struct sc_settings *settings, struct sc_error *err)
+{
+    const struct sc_json *stages;
+    char text[64], devices[32];
+    int64_t product;
+    int index = 0;
     enum sc_status status = sc_json_want(doc, sc_json_root(doc), "stages", true, SC_JSON_ARRAY, &stages, err);
     if (status != SC_OK)
         return status;
-    if (sc_json_count(stages) != 1 || sc_json_type(sc_json_first(stages)) != SC_JSON_OBJECT)
-        return sc_json_fail(doc, stages, err, "expected one stage, found %zu", sc_json_count(stages));
-    status = sc_json_want(doc, sc_json_first(stages), "logical_mesh", true, SC_JSON_ARRAY, &mesh, err);
-    if (status != SC_OK)
-        return status;
-    for (const struct sc_json *axis = sc_json_first(mesh); axis; axis = sc_json_next(axis)) {
-        size_t used = strlen(text);
-        if (!sc_json_is_int(axis, &size) || size < 1 || size > 1 << 20 || used > 40)
-            return sc_json_fail(doc, axis, err, "an axis size is a whole number from 1 on");
-        snprintf(text + used, sizeof text - used, "%s%lld", used ? "x" : "", (long long)size);
-        product *= size;
-        if (product > 1 << 20)
-            return sc_json_fail(doc, axis, err, "more devices than this program accepts (2^20)");
+    size_t count = sc_json_count(stages);
+    if (count == 0 || count > SC_MAX_OPS || sc_json_type(sc_json_first(stages)) != SC_JSON_OBJECT)
+        return sc_json_fail(doc, stages, err, "expected stages, found %zu", count);
+    if (count == 1 && settings->stages_max == 0) {
+        status = read_shape(doc, sc_json_first(stages), text, sizeof text, &product, err);
+        snprintf(devices, sizeof devices, "%lld", (long long)product);
+        if (status == SC_OK)
+            status = set(doc, stages, settings, "mesh", text, err);
+        return status == SC_OK ? set(doc, stages, settings, "devices", devices, err) : status;
     }
-    snprintf(devices, sizeof devices, "%lld", (long long)product);
-    struct sc_error why = {0};
-    if (sc_settings_set(settings, "mesh", text, &why) != SC_OK ||
-        sc_settings_set(settings, "devices", devices, &why) != SC_OK)
-        return sc_json_fail(doc, mesh, err, "%s", why.message);
-    return SC_OK;
+    plan_texts_free(&settings->cuts);
+    plan_texts_free(&settings->no_cuts);
+    plan_texts_free(&settings->stage_meshes);
+    settings->stages_min = settings->stages_max = (int64_t)count;
+    for (const struct sc_json *s = sc_json_first(stages); s && status == SC_OK; s = sc_json_next(s))
+        status = read_stage(doc, s, index++, settings, err);
+    return status;
 }
 
 static enum sc_status read_ops(const struct sc_json_doc *doc, struct sc_texts *strategies, struct sc_error *err)
@@ -107,7 +155,7 @@ enum sc_status sc_plan_file_load(const char *path, struct sc_plan_file **out, st
     if (status == SC_OK)
         status = plan_settings_read(doc, sc_json_root(doc), &file->settings, err);
     if (status == SC_OK)
-        status = read_mesh(doc, &file->settings, err);
+        status = read_stages(doc, &file->settings, err);
     if (status == SC_OK) {
         const struct sc_json *objective = sc_json_get(sc_json_root(doc), "objective_s");
         file->objective_s = objective && sc_json_type(objective) == SC_JSON_NUMBER ? sc_json_number(objective) : NAN;

@@ -152,6 +152,8 @@ static enum sc_status keep_item(struct sc_texts *list, int index, struct sc_str 
 #define UNEVENS      "refuse|pad|fraction"
 #define SOLVERS      "exact|ilp|greedy|brute"
 #define FORMULAS     "native|alpa|alpa-playground"
+#define OBJECTIVES   "pipeline|sum|throughput"
+#define SCHEDULES    "1f1b|gpipe|interleaved"
 #define FLAGS        "off|on"
 #define PRECISIONS   "fp32|fp16|bf16|fp8"
 #define DIGITS       "0123456789"
@@ -170,6 +172,8 @@ CHOICE_OPTION(mode, enum sc_mode, "mode", MODES)
 CHOICE_OPTION(remat, enum sc_remat, "remat", REMATS)
 CHOICE_OPTION(uneven, enum sc_uneven, "uneven", UNEVENS)
 CHOICE_OPTION(solver, enum sc_solver, "solver", SOLVERS)
+CHOICE_OPTION(objective, enum sc_objective, "objective", OBJECTIVES)
+CHOICE_OPTION(schedule, enum sc_schedule, "schedule", SCHEDULES)
 FLAG_OPTION(no_reduce_scatter, "no-reduce-scatter")
 FLAG_OPTION(no_shard_state, "no-shard-state")
 FLAG_OPTION(no_compute, "no-compute")
@@ -293,6 +297,107 @@ GETTER(pin)
     put_list(&s->pins, out);
 }
 
+enum { MOST_STAGES = 4096 };
+
+SETTER(stages)
+{
+    const char *dash = strchr(v, '-');
+    char text[32];
+    int64_t least, most;
+    snprintf(text, sizeof text, "%.*s", dash ? (int)(dash - v) : 30, v);
+    bool right = sc_parse_int(text, &least) && sc_parse_int(dash ? dash + 1 : text, &most);
+    if (strcmp(v, "auto") == 0) {
+        right = true;
+        least = 1;
+        most = MOST_STAGES;
+    }
+    if (!right || least < 1 || most < least || most > MOST_STAGES)
+        return sc_fail(err, SC_USAGE, "--stages '%s': expected a number of stages, a range like 2-8, or auto", v);
+    s->stages_min = most == 1 ? 0 : least;
+    s->stages_max = most == 1 ? 0 : most;
+    return SC_OK;
+}
+GETTER(stages)
+{
+    if (s->stages_max == MOST_STAGES && s->stages_min == 1)
+        sc_str_add(out, "auto");
+    else if (s->stages_min != s->stages_max)
+        sc_str_addf(out, "%lld-%lld", (long long)s->stages_min, (long long)s->stages_max);
+    else if (s->stages_max)
+        sc_str_addf(out, "%lld", (long long)s->stages_max);
+}
+
+SETTER(layers)
+{
+    if (strcmp(v, "all") == 0) {
+        s->layers = -1;
+        return SC_OK;
+    }
+    return keep_int(&s->layers, "layers", v, 1, SC_MAX_OPS, err);
+}
+GETTER(layers)
+{
+    if (s->layers)
+        sc_str_addf(out, s->layers < 0 ? "all" : "%lld", (long long)s->layers);
+}
+
+static enum sc_status add_layer(struct sc_texts *list, const char *name, const char *v, struct sc_error *err)
+{
+    struct sc_str text = {0};
+    size_t length = strcspn(v, BLANKS);
+    if (!length || v[length])
+        return sc_fail(err, SC_USAGE, "--%s '%s': expected a layer's name or number", name, v);
+    for (int i = 0; i < list->count; i++)
+        if (strcmp(list->at[i], v) == 0)
+            return SC_OK;
+    sc_str_add(&text, v);
+    return keep_item(list, list->count, &text, name, err);
+}
+SETTER(cut)
+{
+    return add_layer(&s->cuts, "cut", v, err);
+}
+GETTER(cut)
+{
+    put_list(&s->cuts, out);
+}
+SETTER(no_cut)
+{
+    return add_layer(&s->no_cuts, "no-cut", v, err);
+}
+GETTER(no_cut)
+{
+    put_list(&s->no_cuts, out);
+}
+
+/* One for each stage; a later one replaces. */
+SETTER(stage_mesh)
+{
+    struct sc_str text = {0};
+    int stage, hosts, devices, used = 0, index = 0;
+    char prefix[16];
+    struct sc_axes axes = {0};
+    bool right = sscanf(v, "%d=%dx%d%n", &stage, &hosts, &devices, &used) == 3 && used > 0 && stage >= 0 &&
+                 stage < MOST_STAGES && hosts >= 1 && devices >= 1;
+    if (right && v[used])
+        right = v[used] == ':' && sc_axes_parse(v + used + 1, &axes) && sc_axes_product(&axes, 7u) == hosts * devices;
+    if (!right)
+        return sc_fail(
+            err, SC_USAGE,
+            "--stage-mesh '%s': expected STAGE=HOSTSxDEVICES, with a logical mesh of as many devices after a "
+            "colon if wanted, like 0=1x4:2x2",
+            v);
+    sc_str_addf(&text, "%d=%dx%d%s", stage, hosts, devices, v + used);
+    snprintf(prefix, sizeof prefix, "%d=", stage);
+    while (index < s->stage_meshes.count && strncmp(s->stage_meshes.at[index], prefix, strlen(prefix)) != 0)
+        index++;
+    return keep_item(&s->stage_meshes, index, &text, "stage-mesh", err);
+}
+GETTER(stage_mesh)
+{
+    put_list(&s->stage_meshes, out);
+}
+
 static const struct sc_option options[] = {
     {"cluster", "FILE|PRESET", "machine to plan for (`stagecut list clusters`)", false, true, set_cluster, get_cluster,
      NULL},
@@ -311,6 +416,15 @@ static const struct sc_option options[] = {
     {"precision", PRECISIONS, "type of parameters and activations", false, true, set_precision, get_precision,
      PRECISIONS},
     {"remat", REMATS, "rematerialisation: rebuild activations in backward", false, true, set_remat, get_remat, REMATS},
+    {"schedule", SCHEDULES, "order of microbatches in the stages", false, true, set_schedule, get_schedule, SCHEDULES},
+    {"objective", OBJECTIVES, "what is least: an iteration, the sum of the stages, or the longest stage", false, true,
+     set_objective, get_objective, OBJECTIVES},
+    {"stages", "N|MIN-MAX|auto", "pipeline stages (1)", false, true, set_stages, get_stages, NULL},
+    {"layers", "N|all", "cluster the model into so many layers", false, true, set_layers, get_layers, NULL},
+    {"cut", "LAYER", "a stage begins there", true, true, set_cut, get_cut, NULL},
+    {"no-cut", "LAYER", "no stage begins there", true, true, set_no_cut, get_no_cut, NULL},
+    {"stage-mesh", "STAGE=HxD[:RxC]", "submesh of a stage, hosts x devices, and its logical mesh", true, true,
+     set_stage_mesh, get_stage_mesh, NULL},
     {"formulas", FORMULAS, "what collectives cost", false, true, set_formulas, get_formulas, FORMULAS},
     {"uneven", UNEVENS, "sizes that axes do not divide", false, true, set_uneven, get_uneven, UNEVENS},
     {"no-reduce-scatter", NULL, "do not offer reduce-scatter for partial results", false, true, set_no_reduce_scatter,

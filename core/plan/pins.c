@@ -66,6 +66,8 @@ static enum sc_status bind_pin(struct sc_arena *arena, const struct sc_costs *co
         if (!whole && !sc_glob_match(status->glob, graph->ops[op].name))
             continue;
         matched++;
+        if (costs->op_node[op] < 0)
+            continue; /* of another stage */
         int klass = graph->ops[op].klass;
         if (!release && !cache->known[klass]) {
             cache->choices[klass] = choices_named(arena, costs, op, status->strategy, &failed);
@@ -132,7 +134,7 @@ enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *cos
     }
     find_overridden(graph, out, decides);
     for (int op = 0; op < graph->op_count; op++)
-        if (out->winner[op] >= 0)
+        if (out->winner[op] >= 0 && costs->op_node[op] >= 0)
             out->allowed[costs->op_node[op]] = wanted[op];
     return SC_OK;
 }

@@ -8,6 +8,7 @@
 #define SC_PLAN_H
 
 #include "cost/cost.h"
+#include "pipeline/pipeline.h"
 #include "solve/solve.h"
 
 /* ---- settings -------------------------------------------------------------------------------------- */
@@ -31,6 +32,12 @@ struct sc_settings {
     enum sc_solver solver;
     double time_limit, gap;
     struct sc_texts pins;         /* "GLOB=STRATEGY", later ones win */
+    enum sc_objective objective;
+    enum sc_schedule schedule;
+    int64_t stages_min, stages_max; /* pipeline stages; 0 and 0: one, the whole model */
+    int64_t layers;                 /* layers that the model is clustered into; 0: its own; -1: every op that computes */
+    struct sc_texts cuts, no_cuts;  /* layers (names or numbers) at which a stage begins, or does not */
+    struct sc_texts stage_meshes;   /* "STAGE=HxD" or "STAGE=HxD:RxC" */
     char *formulas;               /* "" : the cluster's own, or native */
     enum sc_uneven uneven;
     bool no_reduce_scatter, no_shard_state, no_compute;
@@ -79,8 +86,25 @@ struct sc_parts {
     double terms; /* all cost terms together; `term` has each */
 };
 
-/* A plan: immutable, shared by reference count. */
+/* A pipeline stage of a plan: a run of layers on a submesh, with a plan of its own. */
+struct sc_plan_stage {
+    int first_layer, last_layer;
+    int hosts, devices;        /* of the submesh; devices of each host */
+    int first_device;          /* of the cluster, hosts after each other */
+    int in_flight;             /* microbatches whose activations it holds */
+    const struct sc_plan *plan; /* of these layers alone, for all microbatches; its costs are those of the stage */
+    struct sc_transfer transfer; /* with the neighbours, a microbatch */
+    double microbatch_s;       /* forward, backward and transfers of a microbatch */
+    double once_s;             /* once an iteration */
+    double stage_s;            /* what the objective counts: microbatch_s + once_s / microbatches */
+    double delta_s[2];         /* objective when the stage begins one layer earlier, or later, less objective; NAN: no neighbour */
+};
+
+/* A plan: immutable, shared by reference count. With several stages, `costs`, `choice` and what belongs to them are of
+ * the first; sc_plan_of_op leads to the others. */
 struct sc_plan {
+    int stage_count; /* at least 1 when there is a plan */
+    const struct sc_plan_stage *stages;
     struct sc_settings settings; /* as asked */
     const struct sc_graph *graph;
     const struct sc_cluster *cluster;
@@ -146,6 +170,10 @@ enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_
 enum sc_status sc_planner_load(struct sc_planner *planner, const struct sc_settings *settings,
                                struct sc_graph **graph, struct sc_cluster **cluster, struct sc_error *err);
 
+/* The plan of the stage that has the op: the plan itself when it has one stage. */
+const struct sc_plan *sc_plan_of_op(const struct sc_plan *plan, int op);
+int sc_plan_stage_of_op(const struct sc_plan *plan, int op);
+
 /* ---- reading a plan -------------------------------------------------------------------------------- */
 
 /* Items of an op in a plan: its node, and the edges that end at it (`incoming`) or begin at it through a fan-out. */
@@ -154,6 +182,8 @@ struct sc_op_cost {
     struct sc_memory memory;
 };
 struct sc_op_cost sc_plan_op_cost(const struct sc_plan *plan, int op);
+/* Are two ops of one class, in one stage, with one strategy? */
+bool sc_plan_same_strategy(const struct sc_plan *plan, int a, int b);
 /* The strategy of an op as text; "" without a plan. */
 void sc_plan_op_strategy(const struct sc_plan *plan, int op, char *out, size_t size);
 
@@ -165,7 +195,7 @@ struct sc_candidate {
     double delta_s;   /* of the whole objective; +inf: impossible */
     double compute_s, collective_s, term_s, memory_bytes; /* of the op itself, an iteration */
 };
-/* All candidates, best Δ first. Caller frees with sc_free. */
+/* All candidates, best Δ first; with several stages Δ is of the op's stage alone: its seconds of all microbatches. Caller frees with sc_free. */
 enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
                                   struct sc_error *err);
 /* Make the Δ of one node exact, by solving with each choice forced where it is only a bound; a pin of the node itself

@@ -8,26 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "plan/internal.h"
-
-enum { CACHE_SIZE = 12, MAX_SHAPES = 64 };
-
-struct cached_tables {
-    uint64_t key, used;
-    struct sc_costs *costs;
-    struct sc_problem *problem;
-    int *last; /* choices of the last plan on these tables, to warm the next solve; NULL */
-};
-
-struct sc_planner {
-    const struct sc_loader *loader;
-    uint64_t clock;
-    uint64_t graph_key, cluster_key;
-    struct sc_graph *graph;
-    struct sc_cluster *cluster;
-    enum sc_formulas formulas;
-    struct cached_tables tables[CACHE_SIZE];
-};
+#include "plan/planner.h"
 
 struct sc_planner *sc_planner_new(const struct sc_loader *loader)
 {
@@ -49,10 +30,11 @@ void sc_planner_free(struct sc_planner *planner)
 {
     if (!planner)
         return;
-    for (int i = 0; i < CACHE_SIZE; i++)
+    for (int i = 0; i < PLAN_CACHE_SIZE; i++)
         drop_tables(&planner->tables[i]);
     sc_graph_free(planner->graph);
     sc_cluster_free(planner->cluster);
+    hierarchy_free(planner->hierarchy);
     sc_free(planner);
 }
 
@@ -125,8 +107,8 @@ enum sc_status sc_planner_load(struct sc_planner *planner, const struct sc_setti
 /* ---- meshes ---- */
 
 /* Hosts × devices a host for --devices N: a part of one host, or whole hosts. */
-static enum sc_status submesh(const struct sc_planner *planner, const struct sc_settings *settings, int *hosts,
-                              int *devices, struct sc_error *err)
+enum sc_status planner_submesh(const struct sc_planner *planner, const struct sc_settings *settings, int *hosts,
+                               int *devices, struct sc_error *err)
 {
     const struct sc_cluster *cluster = planner->cluster;
     int64_t all = (int64_t)cluster->hosts * cluster->devices_per_host;
@@ -161,18 +143,18 @@ static enum sc_status shapes_to_try(const struct sc_cluster *cluster, const stru
         *count = 1;
         return SC_OK;
     }
-    *count = sc_mesh_shapes(devices, (int)settings->max_axes, shapes, MAX_SHAPES);
-    if (*count > MAX_SHAPES)
+    *count = sc_mesh_shapes(devices, (int)settings->max_axes, shapes, PLAN_MAX_SHAPES);
+    if (*count > PLAN_MAX_SHAPES)
         return sc_fail(err, SC_LIMIT,
                        "%d devices have %d logical meshes of %d axes, more than %d; choose one by --mesh", devices,
-                       *count, (int)settings->max_axes, MAX_SHAPES);
+                       *count, (int)settings->max_axes, PLAN_MAX_SHAPES);
     return SC_OK;
 }
 
 /* ---- cost tables ---- */
 
-static struct sc_cost_options cost_options(const struct sc_settings *s, const struct sc_graph *graph,
-                                           enum sc_remat remat)
+struct sc_cost_options planner_cost_options(const struct sc_settings *s, const struct sc_graph *graph,
+                                            enum sc_remat remat)
 {
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.mode = s->mode;
@@ -188,8 +170,8 @@ static struct sc_cost_options cost_options(const struct sc_settings *s, const st
     return options;
 }
 
-static uint64_t tables_key(const struct sc_planner *planner, const struct sc_mesh *mesh,
-                           const struct sc_cost_options *o)
+uint64_t planner_tables_key(const struct sc_planner *planner, const struct sc_mesh *mesh,
+                            const struct sc_cost_options *o)
 {
     uint64_t key = sc_hash_u64(sc_hash_u64(3, planner->graph->hash), planner->cluster->hash);
     key = hash_int(hash_int(hash_int(key, mesh->hosts), mesh->devices), mesh->formulas);
@@ -197,7 +179,7 @@ static uint64_t tables_key(const struct sc_planner *planner, const struct sc_mes
     for (int a = 0; a < mesh->axes.count; a++)
         key = hash_int(key, mesh->axes.size[a]);
     key = hash_int(hash_int(hash_int(key, o->mode), o->microbatches), o->remat);
-    key = hash_int(hash_int(key, o->uneven), o->reduce_scatter * 4 + o->shard_state * 2 + o->compute);
+    key = hash_int(hash_int(key, o->uneven), o->cuttable * 8 + o->reduce_scatter * 4 + o->shard_state * 2 + o->compute);
     key = sc_hash_bytes(key, &o->memory_bytes, sizeof o->memory_bytes);
     key = sc_hash_bytes(key, &o->recipe.parameter, sizeof o->recipe.parameter);
     return key ? key : 1;
@@ -207,9 +189,9 @@ static enum sc_status tables_of(struct sc_planner *planner, const struct sc_mesh
                                 const struct sc_cost_options *options, struct sc_cancel *cancel,
                                 struct cached_tables **out, struct sc_error *err)
 {
-    uint64_t key = tables_key(planner, mesh, options);
+    uint64_t key = planner_tables_key(planner, mesh, options);
     struct cached_tables *oldest = &planner->tables[0];
-    for (int i = 0; i < CACHE_SIZE; i++) {
+    for (int i = 0; i < PLAN_CACHE_SIZE; i++) {
         struct cached_tables *tables = &planner->tables[i];
         if (tables->key == key) {
             tables->used = ++planner->clock;
@@ -235,16 +217,7 @@ static enum sc_status tables_of(struct sc_planner *planner, const struct sc_mesh
 
 /* ---- one mesh ---- */
 
-struct attempt {
-    struct cached_tables *tables;
-    struct sc_arena *arena; /* of pins */
-    struct plan_pins pins;
-    struct sc_problem *problem; /* with pins */
-    struct sc_solution *solution;
-    struct sc_solution *marginals; /* one that has min-marginals; NULL: `solution` has what there is */
-};
-
-static void attempt_free(struct attempt *attempt)
+void attempt_free(struct attempt *attempt)
 {
     sc_problem_free(attempt->problem);
     sc_solution_free(attempt->solution);
@@ -274,7 +247,7 @@ static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_
     *out = (struct attempt){.arena = sc_arena_new()};
     if (!out->arena)
         return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
-    struct sc_cost_options options = cost_options(request->settings, planner->graph, remat);
+    struct sc_cost_options options = planner_cost_options(request->settings, planner->graph, remat);
     enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
     if (status == SC_OK)
         status =
@@ -403,8 +376,8 @@ static enum sc_status explain_infeasible(struct plan_full *full, struct attempt 
     return status;
 }
 
-static enum sc_status fill_plan(struct plan_full *full, struct sc_planner *planner, struct attempt *attempt,
-                                const struct sc_plan_request *request, struct sc_error *err)
+enum sc_status planner_fill(struct plan_full *full, struct sc_planner *planner, struct attempt *attempt,
+                            const struct sc_plan_request *request, struct sc_error *err)
 {
     struct sc_plan *plan = &full->plan;
     struct sc_solution *solution = attempt->solution;
@@ -502,10 +475,10 @@ static enum sc_status search_plans(struct sc_planner *planner, const struct sc_p
                                    struct search *search, struct sc_error *err)
 {
     const struct sc_settings *settings = request->settings;
-    struct sc_axes shapes[MAX_SHAPES];
+    struct sc_axes shapes[PLAN_MAX_SHAPES];
     int hosts = 0, devices = 0, count = 0;
     bool remats = settings->remat == SC_REMAT_AUTO && settings->mode == SC_TRAIN;
-    enum sc_status status = submesh(planner, settings, &hosts, &devices, err);
+    enum sc_status status = planner_submesh(planner, settings, &hosts, &devices, err);
     if (status == SC_OK)
         status = shapes_to_try(planner->cluster, settings, hosts * devices, shapes, &count, err);
     int tries = count * (remats ? 2 : 1);
@@ -556,36 +529,87 @@ static void widen_bound(struct sc_plan *plan, double bound, double seconds)
         plan->status = SC_SOLVED_TIMEOUT;
 }
 
+struct plan_full *planner_new_plan(struct sc_error *err)
+{
+    struct plan_full *full = sc_alloc(sizeof *full);
+    if (full) {
+        full->references = 1;
+        full->arena = sc_arena_new();
+    }
+    if (full && full->arena)
+        return full;
+    sc_free(full);
+    sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    return NULL;
+}
+
+/* The whole model is the one stage; its plan is the plan itself. */
+static enum sc_status one_stage(struct plan_full *full, struct sc_error *err)
+{
+    struct sc_plan *plan = &full->plan;
+    struct sc_plan_stage *stage = sc_arena_calloc(full->arena, 1, sizeof *stage);
+    double micro_s, once_s;
+    if (!plan->choice)
+        return SC_OK;
+    if (!stage)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    plan_stage_times(plan, &micro_s, &once_s);
+    *stage = (struct sc_plan_stage){.last_layer = plan->graph->layer_count - 1,
+                                    .hosts = plan->costs->mesh.hosts,
+                                    .devices = plan->costs->mesh.devices,
+                                    .in_flight = 1,
+                                    .plan = plan,
+                                    .microbatch_s = micro_s,
+                                    .once_s = once_s,
+                                    .stage_s = micro_s + once_s / plan->costs->options.microbatches,
+                                    .delta_s = {NAN, NAN}};
+    plan->stages = stage;
+    plan->stage_count = 1;
+    return SC_OK;
+}
+
 enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_request *request, struct sc_plan **out,
                                struct sc_error *err)
 {
     double started = sc_now();
     struct search search = {.bound = INFINITY};
+    struct plan_full *full = NULL;
+    bool staged = request->settings->stages_max > 0;
     *out = NULL;
     enum sc_status status = refresh(planner, request->settings, err);
-    if (status == SC_OK)
+    if (status == SC_OK && !staged)
         status = search_plans(planner, request, &search, err);
-    struct plan_full *full = NULL;
-    if (status == SC_OK) {
-        full = sc_alloc(sizeof *full);
-        if (full) {
-            full->references = 1;
-            full->arena = sc_arena_new();
-        }
-        if (!full || !full->arena)
-            status = sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
-    }
+    if (status == SC_OK && !(full = planner_new_plan(err)))
+        status = SC_NO_MEMORY;
     if (status == SC_OK)
-        status = fill_plan(full, planner, &search.best, request, err);
+        status = staged ? hierarchy_make(planner, request, full, err)
+                        : planner_fill(full, planner, &search.best, request, err);
     attempt_free(&search.best);
     if (status != SC_OK) {
         sc_plan_free(full ? &full->plan : NULL);
         return status;
     }
-    widen_bound(&full->plan, search.bound, search.seconds);
+    if (!staged) {
+        widen_bound(&full->plan, search.bound, search.seconds);
+        status = one_stage(full, err);
+    }
     full->plan.total_s = sc_now() - started;
     *out = &full->plan;
-    return SC_OK;
+    return status;
+}
+
+const struct sc_plan *sc_plan_of_op(const struct sc_plan *plan, int op)
+{
+    int stage = sc_plan_stage_of_op(plan, op);
+    return plan->stage_count > 0 ? plan->stages[stage].plan : plan;
+}
+
+int sc_plan_stage_of_op(const struct sc_plan *plan, int op)
+{
+    int stage = 0;
+    while (stage + 1 < plan->stage_count && plan->graph->ops[op].layer > plan->stages[stage].last_layer)
+        stage++;
+    return stage;
 }
 
 struct sc_plan *sc_plan_share(const struct sc_plan *plan)
@@ -599,6 +623,9 @@ void sc_plan_free(struct sc_plan *plan)
     struct plan_full *full = plan ? plan_full(plan) : NULL;
     if (!full || --full->references > 0)
         return;
+    for (int i = 0; i < plan->stage_count; i++)
+        if (plan->stages[i].plan != plan)
+            sc_plan_free((struct sc_plan *)(uintptr_t)plan->stages[i].plan);
     sc_settings_free(&plan->settings);
     sc_graph_free((struct sc_graph *)(uintptr_t)plan->graph);
     sc_cluster_free((struct sc_cluster *)(uintptr_t)plan->cluster);

@@ -288,9 +288,10 @@ static bool tally_own(tallies *paid, const struct sc_plan *plan, int op)
 enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
                            struct sc_str *out, struct sc_error *err)
 {
-    int node = plan->costs->op_node[op];
     if (!plan->choice)
         return sc_fail(err, SC_NOT_FOUND, "there is no plan to explain");
+    plan = sc_plan_of_op(plan, op);
+    int node = plan->costs->op_node[op];
     tallies paid = {0}, change = {0};
     struct sc_solution *other = NULL;
     bool ok = tally_own(&paid, plan, op);

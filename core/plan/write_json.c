@@ -20,34 +20,51 @@ static void write_parts(struct sc_json_writer *w, const struct sc_plan *plan)
     sc_json_close(w);
 }
 
-static void write_stage(struct sc_json_writer *w, const struct sc_plan *plan)
+static void write_stage(struct sc_json_writer *w, const struct sc_plan_stage *s)
 {
-    const struct sc_costs *costs = plan->costs;
-    double once, micro;
-    plan_stage_times(plan, &micro, &once);
-    sc_json_open_array(w, "stages", false);
+    const struct sc_costs *costs = s->plan->costs;
+    const struct sc_memory *m = &s->plan->memory;
     sc_json_open_object(w, NULL, false);
-    sc_json_put_int(w, "first_layer", 0);
-    sc_json_put_int(w, "last_layer", plan->graph->layer_count - 1);
-    sc_json_put_int(w, "hosts", costs->mesh.hosts);
-    sc_json_put_int(w, "devices", costs->mesh.devices);
+    sc_json_put_int(w, "first_layer", s->first_layer);
+    sc_json_put_int(w, "last_layer", s->last_layer);
+    sc_json_put_int(w, "hosts", s->hosts);
+    sc_json_put_int(w, "devices", s->devices);
+    sc_json_put_int(w, "first_device", s->first_device);
     sc_json_open_array(w, "logical_mesh", true);
     for (int a = 0; a < costs->mesh.axes.count; a++)
         sc_json_put_int(w, NULL, costs->mesh.axes.size[a]);
     sc_json_close(w);
-    sc_json_put_number(w, "microbatch_s", micro);
-    sc_json_put_number(w, "once_s", once);
-    sc_json_put_number(w, "memory_bytes", plan->peak_bytes);
+    sc_json_put_string(w, "remat", costs->options.remat == SC_REMAT_LAYER ? "layer" : "none");
+    sc_json_put_number(w, "microbatch_s", s->microbatch_s);
+    sc_json_put_number(w, "once_s", s->once_s);
+    sc_json_put_number(w, "receive_s", s->transfer.in_forward_s + s->transfer.in_backward_s);
+    sc_json_put_number(w, "send_s", s->transfer.out_forward_s + s->transfer.out_backward_s);
+    sc_json_put_number(w, "memory_bytes", s->plan->peak_bytes);
     sc_json_open_object(w, "memory", false);
-    sc_json_put_number(w, "parameters", plan->memory.parameters);
-    sc_json_put_number(w, "gradients", plan->memory.gradients);
-    sc_json_put_number(w, "optimizer", plan->memory.optimizer);
-    sc_json_put_number(w, "activations", plan->memory.activations);
-    sc_json_put_number(w, "working", plan->memory.working);
-    sc_json_put_number(w, "cache", plan->memory.cache);
+    sc_json_put_number(w, "parameters", m->parameters);
+    sc_json_put_number(w, "gradients", m->gradients);
+    sc_json_put_number(w, "optimizer", m->optimizer);
+    sc_json_put_number(w, "activations", m->activations);
+    sc_json_put_number(w, "working", m->working);
+    sc_json_put_number(w, "cache", m->cache);
     sc_json_close(w);
-    sc_json_put_int(w, "in_flight", costs->options.in_flight);
+    sc_json_put_int(w, "in_flight", s->in_flight);
     sc_json_close(w);
+}
+
+static void write_stages(struct sc_json_writer *w, const struct sc_plan *plan)
+{
+    sc_json_open_array(w, "stages", false);
+    for (int i = 0; i < plan->stage_count; i++)
+        write_stage(w, &plan->stages[i]);
+    sc_json_close(w);
+}
+
+static void write_cuts(struct sc_json_writer *w, const struct sc_plan *plan)
+{
+    sc_json_open_array(w, "cuts", true);
+    for (int i = 1; i < plan->stage_count; i++)
+        sc_json_put_string(w, NULL, plan->graph->layers[plan->stages[i].first_layer].name);
     sc_json_close(w);
 }
 
@@ -93,7 +110,8 @@ static void write_op_collectives(struct sc_json_writer *w, const struct sc_plan 
     sc_json_close(w);
 }
 
-static void write_op(struct sc_json_writer *w, const struct sc_plan *plan, int op, const struct plan_owned *owned)
+static void write_op(struct sc_json_writer *w, const struct sc_plan *plan, int stage, int op,
+                     const struct plan_owned *owned)
 {
     const struct sc_costs *costs = plan->costs;
     const struct sc_op *o = &plan->graph->ops[op];
@@ -105,7 +123,7 @@ static void write_op(struct sc_json_writer *w, const struct sc_plan *plan, int o
     sc_json_put_string(w, "name", o->name);
     sc_json_put_string(w, "kind", o->kind->name);
     sc_json_put_int(w, "layer", o->layer);
-    sc_json_put_int(w, "stage", 0);
+    sc_json_put_int(w, "stage", stage);
     sc_strategy_format(plan->graph, op, strategy, text, sizeof text);
     sc_json_put_string(w, "strategy", text);
     sc_json_open_array(w, "inputs", true);
@@ -142,9 +160,12 @@ static void write_pins(struct sc_json_writer *w, const struct sc_plan *plan)
 enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out, struct sc_error *err)
 {
     struct sc_json_writer w;
-    struct plan_owned owned = {0};
     struct sc_arena *arena = sc_arena_new();
-    if (!arena || !plan_owned_edges(arena, plan->costs, &owned)) {
+    struct plan_owned *owned = arena ? sc_arena_calloc(arena, (size_t)plan->stage_count + 1, sizeof *owned) : NULL;
+    bool ok = owned != NULL;
+    for (int i = 0; ok && i < plan->stage_count; i++)
+        ok = plan_owned_edges(arena, plan->stages[i].plan->costs, &owned[i]);
+    if (!ok) {
         sc_arena_free(arena);
         return sc_fail(err, SC_NO_MEMORY, "no memory to write the plan");
     }
@@ -166,15 +187,14 @@ enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out
     sc_json_put_number(&w, "memory_limit_bytes", plan->costs->memory_bytes);
     if (plan->choice) {
         write_parts(&w, plan);
-        write_stage(&w, plan);
+        write_stages(&w, plan);
     }
     sc_json_open_array(&w, "ops", false);
     for (int op = 0; plan->choice && op < plan->graph->op_count; op++)
-        write_op(&w, plan, op, &owned);
+        write_op(&w, sc_plan_of_op(plan, op), sc_plan_stage_of_op(plan, op), op, &owned[sc_plan_stage_of_op(plan, op)]);
     sc_json_close(&w);
     write_pins(&w, plan);
-    sc_json_open_array(&w, "cuts", true);
-    sc_json_close(&w);
+    write_cuts(&w, plan);
     plan_texts_write(&w, "conflicts", plan->conflicts, plan->conflict_count);
     plan_texts_write(&w, "warnings", plan->warnings, plan->warning_count);
     plan_settings_write(&w, &plan->settings);

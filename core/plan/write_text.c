@@ -10,6 +10,12 @@
 
 #include "plan/internal.h"
 
+static void write_shape(struct sc_str *out, const struct sc_axes *axes)
+{
+    for (int a = 0; a < axes->count; a++)
+        sc_str_addf(out, "%s%d", a ? "x" : "", axes->size[a]);
+}
+
 static void write_head(struct sc_str *out, const struct sc_plan *plan)
 {
     const struct sc_costs *costs = plan->costs;
@@ -24,10 +30,15 @@ static void write_head(struct sc_str *out, const struct sc_plan *plan)
         sc_str_addf(out, " of %" PRId64, graph->batch);
     if (graph->sequence)
         sc_str_addf(out, " x %" PRId64 " tokens", graph->sequence);
+    if (plan->stage_count > 1) {
+        sc_str_addf(out, "\ncluster    %s: %d x %d %s, %s formulas\n", plan->cluster->name, plan->cluster->hosts,
+                    plan->cluster->devices_per_host, plan->cluster->device.name,
+                    sc_formulas_name(costs->mesh.formulas));
+        return;
+    }
     sc_str_addf(out, "\ncluster    %s: %d x %d %s as a ", plan->cluster->name, costs->mesh.hosts, costs->mesh.devices,
                 plan->cluster->device.name);
-    for (int a = 0; a < costs->mesh.axes.count; a++)
-        sc_str_addf(out, "%s%d", a ? "x" : "", costs->mesh.axes.size[a]);
+    write_shape(out, &costs->mesh.axes);
     sc_str_addf(out, " mesh (");
     for (int a = 0; a < costs->mesh.axes.count; a++)
         sc_str_addf(out, "%s%c=%d", a ? ", " : "", sc_axis_name(a), costs->mesh.axes.size[a]);
@@ -89,6 +100,33 @@ static void write_memory(struct sc_str *out, const struct sc_plan *plan)
     sc_str_add(out, "\n");
 }
 
+static void write_stages(struct sc_str *out, const struct sc_plan *plan)
+{
+    const struct sc_graph *g = plan->graph;
+    sc_str_addf(out, "\n  stage  %-34s %9s %8s %10s %10s %8s %20s\n", "layers", "devices", "mesh", "microbatch",
+                "transfers", "flight", "memory");
+    for (int i = 0; i < plan->stage_count; i++) {
+        const struct sc_plan_stage *s = &plan->stages[i];
+        const struct sc_transfer *t = &s->transfer;
+        struct sc_str mesh = {0};
+        char layers[128], size[32], time[32], transfer[32], used[24], limit[24], memory[64];
+        write_shape(&mesh, &s->plan->costs->mesh.axes);
+        snprintf(layers, sizeof layers, "%s%s%s", g->layers[s->first_layer].name,
+                 s->last_layer > s->first_layer ? " to " : "",
+                 s->last_layer > s->first_layer ? g->layers[s->last_layer].name : "");
+        snprintf(size, sizeof size, "%dx%d", s->hosts, s->devices);
+        sc_format_seconds(s->microbatch_s, time, sizeof time);
+        sc_format_seconds(t->in_forward_s + t->in_backward_s + t->out_forward_s + t->out_backward_s, transfer,
+                          sizeof transfer);
+        sc_format_bytes(s->plan->peak_bytes, used, sizeof used);
+        sc_format_bytes(s->plan->costs->memory_bytes, limit, sizeof limit);
+        snprintf(memory, sizeof memory, "%s/%s", used, limit);
+        sc_str_addf(out, "  %5d  %-34s %9s %8s %10s %10s %8d %20s\n", i, layers, size, sc_str_text(&mesh), time,
+                    transfer, s->in_flight, memory);
+        sc_str_free(&mesh);
+    }
+}
+
 /* ---- ops ---- */
 
 static void write_op_row(struct sc_str *out, const struct sc_plan *plan, int op, int copies, const char *name)
@@ -110,7 +148,7 @@ static bool copies_agree(const struct sc_plan *plan, const struct sc_repeat *rep
 {
     for (int k = 0; k < repeat->length; k++) {
         int p = repeat->first + a * repeat->length + k, q = repeat->first + b * repeat->length + k;
-        if (plan->choice[plan->costs->op_node[p]] != plan->choice[plan->costs->op_node[q]] ||
+        if (!sc_plan_same_strategy(plan, p, q) ||
             plan->pinned[p] != plan->pinned[q])
             return false;
     }
@@ -180,6 +218,8 @@ enum sc_status sc_plan_write_text(const struct sc_plan *plan, bool all_ops, stru
         write_objective(out, plan);
         write_parts(out, plan);
         write_memory(out, plan);
+        if (plan->stage_count > 1)
+            write_stages(out, plan);
     } else {
         sc_str_add(out, plan->status == SC_SOLVED_INFEASIBLE
                             ? "no plan satisfies the constraints; these cannot hold together:\n"

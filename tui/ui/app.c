@@ -241,10 +241,14 @@ static void say_no_plan(struct tui_app *app, const struct sc_plan *plan)
 static int count_changes(const struct sc_plan *old, const struct sc_plan *plan)
 {
     int changes = 0;
-    if (old->costs != plan->costs)
+    if (old->graph != plan->graph || old->cluster->hash != plan->cluster->hash)
         return -1;
-    for (int op = 0; op < plan->graph->op_count; op++)
-        changes += old->choice[plan->costs->op_node[op]] != plan->choice[plan->costs->op_node[op]];
+    for (int op = 0; op < plan->graph->op_count; op++) {
+        char before[96], now[96];
+        sc_plan_op_strategy(old, op, before, sizeof before);
+        sc_plan_op_strategy(plan, op, now, sizeof now);
+        changes += strcmp(before, now) != 0;
+    }
     return changes;
 }
 
@@ -281,8 +285,9 @@ static void say_plan(struct tui_app *app, const struct sc_plan *old, const struc
 /* An answer about the op whose candidates are shown, or about one that was left meanwhile. */
 static void take_answer(struct tui_app *app, struct sc_result *result)
 {
-    bool ours = result->plan == app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
-                app->plan->costs->op_node[app->candidate_op] == result->node;
+    bool ours = app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
+                result->plan == sc_plan_of_op(app->plan, app->candidate_op) &&
+                result->plan->costs->op_node[app->candidate_op] == result->node;
     char **text = result->kind == SC_RESULT_WHY ? &app->what_if : &app->why;
     if (ours && result->kind == SC_RESULT_DELTA && result->count == app->candidate_count)
         tui_candidates_refine(app, result);

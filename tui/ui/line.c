@@ -174,7 +174,8 @@ static void offer_strategies(const struct tui_app *app, struct finder *f, const 
     for (int op = 0; op < graph->op_count; op++) {
         if (!sc_glob_match(glob, graph->ops[op].name))
             continue;
-        const struct sc_strategies *set = app->plan->costs->nodes[app->plan->costs->op_node[op]].set;
+        const struct sc_costs *costs = sc_plan_of_op(app->plan, op)->costs;
+        const struct sc_strategies *set = costs->nodes[costs->op_node[op]].set;
         for (int c = 0; c < set->count; c++) {
             char text[64];
             sc_strategy_format(graph, op, &set->at[c], text, sizeof text);

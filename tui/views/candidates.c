@@ -41,6 +41,7 @@ static const struct sc_candidate *other_selected(const struct tui_app *app)
 static void ask(struct tui_app *app, const struct sc_plan *plan)
 {
     const struct sc_candidate *other = other_selected(app);
+    plan = sc_plan_of_op(plan, app->candidate_op);
     int node = plan->costs->op_node[app->candidate_op];
     if (!app->delta_asked) {
         app->delta_asked = sc_worker_submit_delta(app->worker, plan, node, NULL) == SC_OK;

@@ -17,7 +17,7 @@ static bool same_copy(const struct tui_app *app, const struct sc_repeat *repeat,
         return true;
     for (int k = 0; k < repeat->length; k++) {
         int p = repeat->first + a * repeat->length + k, q = repeat->first + b * repeat->length + k;
-        if (plan->choice[plan->costs->op_node[p]] != plan->choice[plan->costs->op_node[q]] ||
+        if (!sc_plan_same_strategy(plan, p, q) ||
             plan->pinned[p] != plan->pinned[q])
             return false;
     }

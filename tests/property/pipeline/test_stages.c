@@ -30,6 +30,10 @@ static struct sc_stage_problem random_problem(uint64_t *seed, int max_layers, in
     p.objective = (enum sc_objective)sc_random_below(seed, SC_OBJECTIVE_COUNT);
     if (!structured && sc_random_below(seed, 2))
         p.host_devices = 1 + (int)sc_random_below(seed, (uint64_t)p.devices);
+    if (!structured && sc_random_below(seed, 3) == 0) {
+        p.stages_min = (int)sc_random_below(seed, 3);
+        p.stages_max = sc_random_below(seed, 2) ? p.stages_min + 1 + (int)sc_random_below(seed, 2) : 0;
+    }
     double work[64];
     bool limited = sc_random_below(seed, 2);
     for (int i = 0; i < p.layers; i++)

@@ -1,0 +1,973 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * hierarchy: the two levels together. Which layers make a stage, on which submesh, in which logical mesh, and every
+ * op's strategy inside (Alpa, OSDI 2022), solved as one problem, exactly, without solving every possible stage:
+ *
+ * Sweeps (pipeline/ranges.c) bound every run of layers on every mesh from below. The stage problem over these bounds
+ * gives stages whose objective no plan can beat. Those of its stages whose bound is not known to be exact are solved as
+ * problems of their own, which corrects the bounds (for all equal runs), and the stage problem is solved again; when
+ * all stages of its answer are exact, the answer is optimal. Where memory binds, prices on it lift the bounds of all
+ * other runs on the same mesh too.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "plan/planner.h"
+
+enum { MOST_SWEEPS = 32, MOST_ROUNDS = 2000, MOST_SUBMESHES = 64, MOST_VIEWS = 256 };
+static const uint64_t stage_work = 3000000; /* units that proving one stage may take */
+
+struct sweep {
+    double price;
+    int in_flight;
+    double *value; /* layers × layers */
+};
+
+/* A submesh seen as one logical mesh, with or without rematerialisation. */
+struct view {
+    uint64_t key, pins_key, used;
+    int hosts, devices;
+    struct cached_tables tables; /* costs that can be cut, and their problem */
+    struct sc_arena *arena;      /* of the pins */
+    struct plan_pins pins;
+    struct sc_problem *pinned;
+    struct sc_ranges *ranges;
+    int sweep_count;
+    struct sweep sweeps[MOST_SWEEPS];
+};
+
+/* What is known of a run on a view: bounds on its objective for in_flight from … to. */
+struct known {
+    uint64_t view, run;
+    int from, to;
+    double lower, upper; /* equal: exact; +inf: no plan */
+    bool closed;         /* not to be worked on further */
+};
+
+struct hierarchy {
+    uint64_t clock;
+    SC_VEC(struct view *) views;
+    SC_VEC(struct known) known;
+    struct sc_map first; /* (view, run) to the last entry of `known` */
+    SC_VEC(int) before;  /* of each entry: the one before it with the same key, -1 */
+};
+
+/* One request. */
+struct search {
+    struct sc_planner *planner;
+    struct hierarchy *h;
+    const struct sc_plan_request *request;
+    const struct sc_settings *settings;
+    struct sc_cancel *cancel;
+    struct sc_error *err;
+    int layers, microbatches, devices, host_devices, hosts;
+    struct submesh {
+        int hosts, devices, view_count;
+        struct view *view[PLAN_MAX_SHAPES * 2];
+    } submesh[MOST_SUBMESHES];
+    int submesh_count;
+    bool *cut, *no_cut; /* a layer: a stage has to begin there, must not */
+    struct stage_pin {
+        int stage, hosts, devices;
+        struct sc_axes axes; /* count 0: any */
+    } * stage_pins;
+    int stage_pin_count;
+    double quantum;
+    SC_VEC(struct sc_stage_option) options;
+    struct sc_stage_problem problem;
+};
+
+static void view_free(struct view *v)
+{
+    if (!v)
+        return;
+    for (int i = 0; i < v->sweep_count; i++)
+        sc_free(v->sweeps[i].value);
+    sc_ranges_free(v->ranges);
+    sc_problem_free(v->pinned);
+    sc_arena_free(v->arena);
+    sc_problem_free(v->tables.problem);
+    sc_costs_free(v->tables.costs);
+    sc_free(v);
+}
+
+void hierarchy_free(struct hierarchy *h)
+{
+    if (!h)
+        return;
+    for (size_t i = 0; i < h->views.count; i++)
+        view_free(h->views.data[i]);
+    sc_vec_free(&h->views);
+    sc_vec_free(&h->known);
+    sc_vec_free(&h->before);
+    sc_map_free(&h->first);
+    sc_free(h);
+}
+
+static enum sc_status no_memory(struct sc_error *err)
+{
+    return sc_fail(err, SC_NO_MEMORY, "no memory for planning stages");
+}
+
+/* ---- views ------------------------------------------------------------------------------------------ */
+
+static enum sc_status add_sweep(struct search *s, struct view *v, double price, int in_flight)
+{
+    struct sweep *sweep = &v->sweeps[v->sweep_count];
+    if (v->sweep_count == MOST_SWEEPS)
+        return SC_OK;
+    double *value = sc_calloc((size_t)s->layers * (size_t)s->layers, sizeof *value);
+    if (!value)
+        return no_memory(s->err);
+    *sweep = (struct sweep){price, in_flight, value};
+    v->sweep_count++;
+    return sc_ranges_sweep(v->ranges, price, in_flight, value, s->err);
+}
+
+static uint64_t pins_key(const struct search *s)
+{
+    uint64_t key = 3;
+    for (int i = 0; i < s->settings->pins.count; i++)
+        key = sc_hash_text(key, s->settings->pins.at[i]);
+    for (int i = 0; s->request->fixed && i < s->request->fixed->count; i++)
+        key = sc_hash_text(key + 1, s->request->fixed->at[i]);
+    return key;
+}
+
+/* Pins, ranges and first sweeps of a view whose tables are there. */
+static enum sc_status pin_view(struct search *s, struct view *v)
+{
+    for (int i = 0; i < v->sweep_count; i++)
+        sc_free(v->sweeps[i].value);
+    v->sweep_count = 0;
+    sc_ranges_free(v->ranges);
+    sc_problem_free(v->pinned);
+    sc_arena_free(v->arena);
+    v->ranges = NULL;
+    v->pinned = NULL;
+    v->arena = sc_arena_new();
+    v->pins_key = 0;
+    if (!v->arena)
+        return no_memory(s->err);
+    const struct sc_costs *costs = v->tables.costs;
+    enum sc_status status = plan_pins_bind(v->arena, costs, s->request->fixed, &s->settings->pins, &v->pins, s->err);
+    if (status == SC_OK)
+        status =
+            plan_pins_apply(v->tables.problem, costs, &v->pins, NULL, v->tables.problem->limit, &v->pinned, s->err);
+    if (status == SC_OK)
+        status = sc_ranges_new(costs, v->pinned, s->cancel, &v->ranges, s->err);
+    if (status == SC_OK)
+        status = add_sweep(s, v, 0, 1);
+    if (status != SC_OK)
+        return status;
+    /* A price at which a tenth of the memory outweighs everything: runs that cannot fit are soon out. */
+    double whole = v->sweeps[0].value[s->layers - 1];
+    if (isfinite(whole) && whole > 0)
+        status = add_sweep(s, v, 10 * whole / costs->memory_bytes, 1);
+    v->pins_key = pins_key(s);
+    return status;
+}
+
+static enum sc_status make_view(struct search *s, int hosts, int devices, const struct sc_axes *axes,
+                                enum sc_remat remat, struct view **out)
+{
+    struct sc_mesh mesh;
+    struct sc_planner *planner = s->planner;
+    struct sc_cost_options options = planner_cost_options(s->settings, planner->graph, remat);
+    options.cuttable = true;
+    enum sc_status status = sc_mesh_make(planner->cluster, hosts, devices, axes, planner->formulas, &mesh, s->err);
+    if (status != SC_OK)
+        return status;
+    uint64_t key = planner_tables_key(planner, &mesh, &options);
+    struct view *v = NULL;
+    for (size_t i = 0; i < s->h->views.count && !v; i++)
+        if (s->h->views.data[i]->key == key)
+            v = s->h->views.data[i];
+    if (!v) {
+        v = sc_alloc(sizeof *v);
+        if (!v || !sc_vec_push(&s->h->views, v)) {
+            sc_free(v);
+            return no_memory(s->err);
+        }
+        v->hosts = hosts;
+        v->devices = devices;
+        status = sc_costs_new(planner->graph, &mesh, &options, s->cancel, &v->tables.costs, s->err);
+        if (status == SC_OK)
+            status = sc_plan_problem(v->tables.costs, &v->tables.problem, s->err);
+        if (status != SC_OK)
+            return status; /* without a key it is never found, and made room for */
+        v->key = key;
+    }
+    v->used = s->h->clock;
+    *out = v;
+    return v->pins_key == pins_key(s) ? SC_OK : pin_view(s, v);
+}
+
+/* Views that this request did not use go when there are many. */
+static void drop_views(struct search *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->h->views.count; i++) {
+        struct view *v = s->h->views.data[i];
+        if (v->key && (v->used == s->h->clock || s->h->views.count <= MOST_VIEWS / 4))
+            s->h->views.data[kept++] = v;
+        else
+            view_free(v);
+    }
+    s->h->views.count = kept;
+}
+
+static enum sc_status make_submesh(struct search *s, int hosts, int devices)
+{
+    struct sc_axes shapes[PLAN_MAX_SHAPES];
+    bool remats = s->settings->remat == SC_REMAT_AUTO && s->settings->mode == SC_TRAIN;
+    int count = sc_mesh_shapes(hosts * devices, (int)s->settings->max_axes, shapes, PLAN_MAX_SHAPES);
+    struct submesh *m = &s->submesh[s->submesh_count];
+    enum sc_status status = SC_OK;
+    if (count > PLAN_MAX_SHAPES || s->submesh_count == MOST_SUBMESHES)
+        return sc_fail(s->err, SC_LIMIT, "%d devices have %d logical meshes, more than %d", hosts * devices, count,
+                       PLAN_MAX_SHAPES);
+    *m = (struct submesh){.hosts = hosts, .devices = devices};
+    for (int i = 0; i < count && status == SC_OK; i++) {
+        for (int r = 0; r <= remats && status == SC_OK; r++) {
+            enum sc_remat remat = remats ? (r ? SC_REMAT_LAYER : SC_REMAT_NONE) : s->settings->remat;
+            if (remat == SC_REMAT_AUTO)
+                remat = SC_REMAT_NONE;
+            status = make_view(s, hosts, devices, &shapes[i], remat, &m->view[m->view_count]);
+            m->view_count += status == SC_OK;
+        }
+    }
+    s->submesh_count++;
+    return status;
+}
+
+/* Alpa's set: parts of a host of 1, 2, 4 … devices, and whole hosts; and those that pins name. */
+static enum sc_status make_submeshes(struct search *s)
+{
+    enum sc_status status = SC_OK;
+    for (int n = 1; n < s->host_devices && n < s->devices && status == SC_OK; n *= 2)
+        status = make_submesh(s, 1, n);
+    for (int k = 1; k <= s->hosts && status == SC_OK; k++)
+        status = make_submesh(s, k, s->host_devices);
+    for (int i = 0; i < s->stage_pin_count && status == SC_OK; i++) {
+        const struct stage_pin *pin = &s->stage_pins[i];
+        bool there = false;
+        for (int m = 0; m < s->submesh_count; m++)
+            there |= s->submesh[m].hosts == pin->hosts && s->submesh[m].devices == pin->devices;
+        if (!there)
+            status = make_submesh(s, pin->hosts, pin->devices);
+    }
+    return status;
+}
+
+/* ---- what is known of runs -------------------------------------------------------------------------- */
+
+static int last_known(const struct hierarchy *h, const struct view *v, uint64_t run)
+{
+    uint64_t key[2] = {v->key, run};
+    int64_t at;
+    return sc_map_get(&h->first, key, sizeof key, &at) ? (int)at : -1;
+}
+
+static struct known *find_known(const struct search *s, const struct view *v, int first, int last, int in_flight)
+{
+    for (int i = last_known(s->h, v, sc_ranges_key(v->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
+        struct known *k = &s->h->known.data[i];
+        if (k->from <= in_flight && in_flight <= k->to)
+            return k;
+    }
+    return NULL;
+}
+
+static bool add_known(struct search *s, const struct view *v, struct known k)
+{
+    uint64_t key[2] = {v->key, k.run};
+    int before = last_known(s->h, v, k.run);
+    k.view = v->key;
+    return sc_vec_push(&s->h->known, k) && sc_vec_push(&s->h->before, before) &&
+           sc_map_put(&s->h->first, key, sizeof key, (int64_t)s->h->known.count - 1);
+}
+
+/* No plan of the run on this view costs less, with so many in flight. */
+static double lower(const struct search *s, const struct view *v, int first, int last, int in_flight)
+{
+    double most = -INFINITY;
+    for (int i = 0; i < v->sweep_count; i++)
+        if (v->sweeps[i].in_flight <= in_flight)
+            most = fmax(most, v->sweeps[i].value[first * s->layers + last]);
+    for (int i = last_known(s->h, v, sc_ranges_key(v->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
+        const struct known *k = &s->h->known.data[i];
+        if (k->from <= in_flight)
+            most = fmax(most, k->lower);
+    }
+    return most;
+}
+
+/* Bytes within which a microbatch more in flight still fits, or all that there are. */
+static int most_in_flight(double peak, double each, double limit, int in_flight, int microbatches)
+{
+    if (each <= 0)
+        return microbatches;
+    double more = floor((limit - peak) / each);
+    return more > microbatches ? microbatches : in_flight + (int)more;
+}
+
+/* Solve a run as a stage. */
+static enum sc_status solve_run(struct search *s, const struct view *v, int first, int last, int in_flight, bool deltas,
+                                struct attempt *out, struct cached_tables *tables)
+{
+    *out = (struct attempt){.arena = sc_arena_new(), .tables = tables};
+    *tables = (struct cached_tables){0};
+    if (!out->arena)
+        return no_memory(s->err);
+    struct sc_cancel part;
+    sc_cancel_part(&part, s->cancel, stage_work);
+    enum sc_status status = sc_costs_cut(v->tables.costs, first, last, in_flight, &tables->costs, s->err);
+    if (status == SC_OK)
+        status = sc_plan_problem(tables->costs, &tables->problem, s->err);
+    if (status == SC_OK)
+        status = plan_pins_bind(out->arena, tables->costs, s->request->fixed, &s->settings->pins, &out->pins, s->err);
+    if (status == SC_OK)
+        status = plan_pins_apply(tables->problem, tables->costs, &out->pins, NULL, tables->problem->limit,
+                                 &out->problem, s->err);
+    struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
+    options.solver = s->settings->solver;
+    options.gap = s->settings->gap;
+    options.cancel = &part;
+    options.marginals = deltas;
+    if (status == SC_OK)
+        status = sc_solve(out->problem, &options, &out->solution, s->err);
+    return status;
+}
+
+static void free_run(struct attempt *attempt, struct cached_tables *tables)
+{
+    attempt_free(attempt);
+    sc_problem_free(tables->problem);
+    sc_costs_free(tables->costs);
+}
+
+/* Prices that lift the bound of this run lift those of others: look for the best. */
+static enum sc_status sharpen(struct search *s, struct view *v, int first, int last, int in_flight)
+{
+    const struct sweep *plain = &v->sweeps[0];
+    double base = plain->value[first * s->layers + last], best = lower(s, v, first, last, in_flight);
+    double price = base / v->tables.costs->memory_bytes / 16, factor = 4;
+    enum sc_status status = SC_OK;
+    int at = first * s->layers + last;
+    double found = base;
+    for (int i = 0; i < 6 && status == SC_OK && v->sweep_count < MOST_SWEEPS && found < best; i++) {
+        status = add_sweep(s, v, price, in_flight);
+        double value = v->sweeps[v->sweep_count - 1].value[at];
+        if (status == SC_OK && value <= found) { /* beyond the best price: turn, in smaller steps */
+            sc_free(v->sweeps[--v->sweep_count].value);
+            factor = factor > 1 ? 1 / sqrt(factor) : 1 / (factor * sqrt(factor));
+            if (fabs(log(factor)) < 0.3)
+                break;
+        } else {
+            found = value;
+        }
+        price *= factor;
+    }
+    return status;
+}
+
+static enum sc_status learn(struct search *s, struct view *v, int first, int last, int in_flight)
+{
+    struct attempt attempt;
+    struct cached_tables tables;
+    enum sc_status status = solve_run(s, v, first, last, in_flight, false, &attempt, &tables);
+    const struct sc_solution *solution = attempt.solution;
+    double base = v->sweeps[0].value[first * s->layers + last];
+    if (status == SC_OK && sc_cancelled(s->cancel) && !solution->choices)
+        status = SC_CANCELLED;
+    if (status == SC_OK) {
+        struct known k = {.run = sc_ranges_key(v->ranges, first, last), .from = in_flight, .to = in_flight};
+        k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
+        k.upper = solution->cost;
+        k.closed = true;
+        if (solution->status == SC_SOLVED_INFEASIBLE) {
+            k.lower = k.upper = INFINITY;
+            k.to = s->microbatches;
+        } else if (solution->status == SC_SOLVED_OPTIMAL) {
+            k.lower = k.upper;
+            double peak = sc_problem_check(attempt.problem, solution->choices).peak, each = 0;
+            for (int n = 0; n < tables.costs->node_count; n++)
+                each += sc_costs_node_memory(tables.costs, n, solution->choices[n]).activations / in_flight;
+            if (in_flight > 1 || s->settings->remat != SC_REMAT_LAYER)
+                k.to = most_in_flight(peak, each, tables.problem->limit, in_flight, s->microbatches);
+            k.from = k.upper == base ? 1 : in_flight;
+        }
+        if (!add_known(s, v, k))
+            status = no_memory(s->err);
+        if (status == SC_OK && k.upper > base && v->sweep_count < MOST_SWEEPS)
+            status = sharpen(s, v, first, last, in_flight);
+    }
+    free_run(&attempt, &tables);
+    return status;
+}
+
+/* ---- the stage problem over bounds ------------------------------------------------------------------ */
+
+static int in_flight_of(const struct search *s, int successors)
+{
+    if (s->settings->mode != SC_TRAIN)
+        return 1;
+    if (s->settings->schedule == SC_SCHEDULE_GPIPE)
+        return s->microbatches;
+    return successors + 1 < s->microbatches ? successors + 1 : s->microbatches;
+}
+
+/* The view that bounds a run least. */
+static struct view *best_view(const struct search *s, int submesh, int first, int last, int in_flight,
+                              const struct sc_axes *axes, double *value)
+{
+    const struct submesh *m = &s->submesh[submesh];
+    struct view *best = NULL;
+    *value = INFINITY;
+    for (int i = 0; i < m->view_count; i++) {
+        const struct sc_axes *own = &m->view[i]->tables.costs->mesh.axes;
+        bool wanted = !axes || !axes->count || axes->count == own->count;
+        for (int a = 0; wanted && axes && a < axes->count; a++)
+            wanted = axes->size[a] == own->size[a];
+        double found = wanted ? lower(s, m->view[i], first, last, in_flight) : INFINITY;
+        if (found < *value) {
+            *value = found;
+            best = m->view[i];
+        }
+    }
+    return best;
+}
+
+static int next_break(const struct search *s, int submesh, int first, int last, int after)
+{
+    const struct submesh *m = &s->submesh[submesh];
+    int next = s->microbatches + 1;
+    for (int i = 0; i < m->view_count; i++) {
+        const struct view *v = m->view[i];
+        for (int k = 0; k < v->sweep_count; k++)
+            if (v->sweeps[k].in_flight > after && v->sweeps[k].in_flight < next)
+                next = v->sweeps[k].in_flight;
+        for (int k = last_known(s->h, v, sc_ranges_key(v->ranges, first, last)); k >= 0; k = s->h->before.data[k])
+            if (s->h->known.data[k].from > after && s->h->known.data[k].from < next)
+                next = s->h->known.data[k].from;
+    }
+    return next;
+}
+
+static const struct stage_pin *pin_of(const struct search *s, int stage)
+{
+    for (int i = 0; i < s->stage_pin_count; i++)
+        if (s->stage_pins[i].stage == stage)
+            return &s->stage_pins[i];
+    return NULL;
+}
+
+/* Options of a run on a submesh: one for each bound, with the successors for which it holds. */
+static bool add_options(struct search *s, int submesh, int first, int last, struct sc_stage_option border)
+{
+    int stages = s->stage_pin_count ? (int)s->settings->stages_max : 0; /* fixed: successors tell the stage */
+    const struct submesh *m = &s->submesh[submesh];
+    bool fixed = s->settings->mode != SC_TRAIN || s->settings->schedule == SC_SCHEDULE_GPIPE;
+    int from = fixed ? in_flight_of(s, 0) : 1;
+    while (from <= s->microbatches) {
+        int next = fixed ? s->microbatches + 1 : next_break(s, submesh, first, last, from);
+        struct sc_stage_option o = border;
+        o.min_successors = 0;
+        o.max_successors = next > s->microbatches ? s->layers : next - 2;
+        if (!stages) {
+            if (best_view(s, submesh, first, last, from, NULL, &o.seconds) && !sc_vec_push(&s->options, o))
+                return false;
+        }
+        for (int stage = 0; stage < stages; stage++) {
+            int behind = stages - 1 - stage;
+            const struct stage_pin *pin = pin_of(s, stage);
+            if (behind > o.max_successors || in_flight_of(s, behind) < from ||
+                (pin && (pin->hosts != m->hosts || pin->devices != m->devices)))
+                continue;
+            struct sc_stage_option one = o;
+            one.min_successors = one.max_successors = behind;
+            if (best_view(s, submesh, first, last, from, pin ? &pin->axes : NULL, &one.seconds) &&
+                !sc_vec_push(&s->options, one))
+                return false;
+        }
+        from = next;
+    }
+    return true;
+}
+
+static bool may_be_stage(const struct search *s, int first, int last)
+{
+    if (first > 0 && s->no_cut[first])
+        return false;
+    for (int l = first + 1; l <= last; l++)
+        if (s->cut[l])
+            return false;
+    return true;
+}
+
+static enum sc_status make_options(struct search *s)
+{
+    s->options.count = 0;
+    bool ok = true;
+    for (int m = 0; ok && m < s->submesh_count; m++) {
+        const struct sc_costs *costs = s->submesh[m].view[0]->tables.costs;
+        for (int first = 0; ok && first < s->layers; first++) {
+            if (sc_cancelled(s->cancel))
+                return SC_CANCELLED;
+            for (int last = first; ok && last < s->layers; last++) {
+                double ignored;
+                if (!may_be_stage(s, first, last) || !best_view(s, m, first, last, 1, NULL, &ignored))
+                    continue;
+                struct sc_stage_option border = {.first = first, .last = last, .submesh = m};
+                for (int hosts = 0; hosts < 2; hosts++) {
+                    struct sc_transfer t = sc_costs_transfer(costs, first, last, hosts, hosts);
+                    border.in_s[hosts] = (t.in_forward_s + t.in_backward_s) * s->microbatches;
+                    border.out_s[hosts] = (t.out_forward_s + t.out_backward_s) * s->microbatches;
+                }
+                ok = add_options(s, m, first, last, border);
+            }
+        }
+    }
+    return ok ? SC_OK : no_memory(s->err);
+}
+
+static enum sc_status solve_stages(struct search *s, struct sc_stage_solution *out)
+{
+    int submeshes[MOST_SUBMESHES];
+    enum sc_status status = make_options(s);
+    if (status != SC_OK)
+        return status;
+    for (int m = 0; m < s->submesh_count; m++)
+        submeshes[m] = s->submesh[m].hosts * s->submesh[m].devices;
+    s->problem = (struct sc_stage_problem){.name = "stages",
+                                           .layers = s->layers,
+                                           .devices = s->devices,
+                                           .submesh_count = s->submesh_count,
+                                           .microbatches = s->microbatches,
+                                           .host_devices = s->host_devices,
+                                           .submeshes = submeshes,
+                                           .objective = s->settings->objective,
+                                           .option_count = (int)s->options.count,
+                                           .options = s->options.data};
+    s->problem.stages_min = (int)(s->settings->stages_min > 1 ? s->settings->stages_min : 1);
+    s->problem.stages_max = (int)s->settings->stages_max;
+    status = sc_stage_solve(&s->problem, s->cancel, out, s->err);
+    s->problem.submeshes = NULL; /* borrowed of this call */
+    return status;
+}
+
+/* ---- rounds ----------------------------------------------------------------------------------------- */
+
+struct chosen {
+    int first, last, submesh, in_flight;
+    struct view *view;
+    double lower, upper;
+};
+
+struct answer {
+    int count;
+    struct chosen *stages; /* layers of them */
+    double objective;      /* of the plan, in objective seconds × microbatches */
+};
+
+static double price_answer(const struct search *s, const struct chosen *stages, int count, bool upper)
+{
+    double sum = 0, longest = 0;
+    int at = 0;
+    for (int i = 0; i < count; i++) {
+        const struct chosen *c = &stages[i];
+        const struct submesh *m = &s->submesh[c->submesh];
+        int end = at + m->hosts * m->devices;
+        struct sc_transfer t = sc_costs_transfer(c->view->tables.costs, c->first, c->last, at % s->host_devices == 0,
+                                                 end % s->host_devices == 0);
+        double in = t.in_forward_s + t.in_backward_s, out = t.out_forward_s + t.out_backward_s;
+        double seconds = (upper ? c->upper : c->lower) + in * s->microbatches + out * s->microbatches;
+        sum += seconds;
+        longest = fmax(longest, seconds);
+        at = end;
+    }
+    switch (s->settings->objective) {
+    case SC_OBJECTIVE_SUM:
+        return sum;
+    case SC_OBJECTIVE_THROUGHPUT:
+        return longest;
+    default:
+        return sum + (s->microbatches - 1) * longest;
+    }
+}
+
+/* The stages of a solution; learns what is not known of them. *exact: nothing had to be learnt. */
+static enum sc_status inspect(struct search *s, const struct sc_stage_solution *solution, struct chosen *out,
+                              bool *exact)
+{
+    enum sc_status status = SC_OK;
+    *exact = true;
+    for (int i = 0; i < solution->count && status == SC_OK; i++) {
+        const struct sc_stage_option *o = &s->options.data[solution->stages[i]];
+        const struct stage_pin *pin = pin_of(s, i);
+        struct chosen *c = &out[i];
+        *c = (struct chosen){o->first, o->last, o->submesh, in_flight_of(s, solution->count - 1 - i), NULL, 0, 0};
+        for (;;) {
+            c->view = best_view(s, o->submesh, o->first, o->last, c->in_flight, pin ? &pin->axes : NULL, &c->lower);
+            if (!c->view) {
+                c->lower = c->upper = INFINITY;
+                break;
+            }
+            const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
+            if (k) {
+                c->upper = k->upper;
+                break;
+            }
+            *exact = false;
+            status = learn(s, c->view, c->first, c->last, c->in_flight);
+            if (status != SC_OK)
+                break;
+        }
+    }
+    return status;
+}
+
+static void say(const struct search *s, double best, double bound)
+{
+    sc_progress_set(s->request->progress, "stages", best / s->microbatches, bound / s->microbatches);
+}
+
+static enum sc_status run_rounds(struct search *s, struct answer *best, double *bound, bool *infeasible)
+{
+    enum sc_status status = SC_OK;
+    struct chosen *stages = sc_calloc((size_t)s->layers + 1, sizeof *stages);
+    best->stages = sc_calloc((size_t)s->layers + 1, sizeof *best->stages);
+    best->objective = INFINITY;
+    *bound = -INFINITY;
+    *infeasible = false;
+    if (!stages || !best->stages)
+        status = no_memory(s->err);
+    for (int round = 0; status == SC_OK && round < MOST_ROUNDS; round++) {
+        struct sc_stage_solution solution = {0};
+        bool exact = false;
+        status = solve_stages(s, &solution);
+        if (status == SC_OK && solution.status == SC_STAGES_INFEASIBLE) {
+            *infeasible = true;
+            sc_stage_solution_free(&solution);
+            break;
+        }
+        if (status == SC_OK && solution.status == SC_STAGES_TIMEOUT)
+            status = SC_CANCELLED;
+        if (status == SC_OK) {
+            *bound = fmax(*bound, solution.bound_s);
+            say(s, best->objective, *bound);
+            status = inspect(s, &solution, stages, &exact);
+        }
+        if (status == SC_OK) {
+            double cost = price_answer(s, stages, solution.count, true);
+            if (cost < best->objective) {
+                best->objective = cost;
+                best->count = solution.count;
+                memcpy(best->stages, stages, (size_t)solution.count * sizeof *stages);
+            }
+            say(s, best->objective, *bound);
+        }
+        sc_stage_solution_free(&solution);
+        if (status == SC_OK &&
+            (exact || best->objective <= *bound || (best->objective - *bound) <= s->settings->gap * best->objective))
+            break;
+        if (status == SC_OK && sc_cancelled(s->cancel))
+            status = SC_CANCELLED;
+    }
+    sc_free(stages);
+    return status;
+}
+
+/* ---- constraints ------------------------------------------------------------------------------------ */
+
+static enum sc_status find_layers(struct search *s, struct sc_arena *arena, const struct sc_texts *texts,
+                                  const char *option, bool **out)
+{
+    const struct sc_graph *g = s->planner->graph;
+    *out = sc_arena_calloc(arena, (size_t)s->layers + 1, sizeof **out);
+    const char **names = sc_arena_calloc(arena, (size_t)s->layers + 1, sizeof *names);
+    if (!*out || !names)
+        return no_memory(s->err);
+    for (int l = 0; l < s->layers; l++)
+        names[l] = g->layers[l].name;
+    for (int i = 0; i < texts->count; i++) {
+        int64_t number = -1;
+        for (int l = 0; l < s->layers && number < 0; l++)
+            if (strcmp(names[l], texts->at[i]) == 0)
+                number = l;
+        if (number < 0 && (!sc_parse_int(texts->at[i], &number) || number < 0 || number >= s->layers)) {
+            const char *near = sc_nearest(texts->at[i], names, (size_t)s->layers);
+            return sc_fail(s->err, SC_USAGE, "--%s %s: %s has no such layer (0 to %d)%s%s%s", option, texts->at[i],
+                           g->name, s->layers - 1, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        }
+        if (number == 0)
+            return sc_fail(s->err, SC_USAGE, "--%s %s: the first stage always begins at the first layer", option,
+                           texts->at[i]);
+        (*out)[number] = true;
+    }
+    return SC_OK;
+}
+
+static enum sc_status find_stage_pins(struct search *s, struct sc_arena *arena)
+{
+    const struct sc_texts *texts = &s->settings->stage_meshes;
+    s->stage_pins = sc_arena_calloc(arena, (size_t)texts->count + 1, sizeof *s->stage_pins);
+    if (!s->stage_pins)
+        return no_memory(s->err);
+    if (texts->count && s->settings->stages_min != s->settings->stages_max)
+        return sc_fail(s->err, SC_USAGE, "--stage-mesh %s: say how many stages there are, by --stages N", texts->at[0]);
+    for (int i = 0; i < texts->count; i++) {
+        struct stage_pin *pin = &s->stage_pins[s->stage_pin_count++];
+        int used = 0;
+        sscanf(texts->at[i], "%d=%dx%d%n", &pin->stage, &pin->hosts, &pin->devices, &used);
+        if (texts->at[i][used] == ':')
+            sc_axes_parse(texts->at[i] + used + 1, &pin->axes);
+        bool part = pin->hosts == 1 && pin->devices <= s->host_devices, whole = pin->devices == s->host_devices;
+        if (pin->stage >= s->settings->stages_max)
+            return sc_fail(s->err, SC_USAGE, "--stage-mesh %s: there are %lld stages, from 0 on", texts->at[i],
+                           (long long)s->settings->stages_max);
+        if (pin->hosts > s->hosts || !(part || whole))
+            return sc_fail(s->err, SC_USAGE,
+                           "--stage-mesh %s: a stage has up to %d devices of one host, or 1 to %d whole hosts of %d",
+                           texts->at[i], s->host_devices, s->hosts, s->host_devices);
+    }
+    return SC_OK;
+}
+
+static enum sc_status prepare(struct search *s, struct sc_arena *arena)
+{
+    const struct sc_settings *settings = s->settings;
+    struct sc_planner *planner = s->planner;
+    s->layers = planner->graph->layer_count;
+    s->microbatches = (int)planner->graph->microbatches;
+    if (settings->mesh && *settings->mesh)
+        return sc_fail(s->err, SC_USAGE,
+                       "--mesh %s is of the whole model; with --stages, say --stage-mesh STAGE=HxD:RxC",
+                       settings->mesh);
+    if (settings->schedule == SC_SCHEDULE_INTERLEAVED)
+        return sc_fail(s->err, SC_USAGE,
+                       "--schedule interleaved is simulated for a given plan; plans are made for 1f1b "
+                       "or gpipe");
+    enum sc_status status = planner_submesh(planner, settings, &s->hosts, &s->host_devices, s->err);
+    s->devices = s->hosts * s->host_devices;
+    if (status == SC_OK)
+        status = find_layers(s, arena, &settings->cuts, "cut", &s->cut);
+    if (status == SC_OK)
+        status = find_layers(s, arena, &settings->no_cuts, "no-cut", &s->no_cut);
+    if (status == SC_OK)
+        status = find_stage_pins(s, arena);
+    if (status == SC_OK)
+        status = make_submeshes(s);
+    return status;
+}
+
+/* ---- the plan --------------------------------------------------------------------------------------- */
+
+static enum sc_status fill_stage(struct search *s, const struct chosen *c, int first_device, struct sc_plan_stage *out)
+{
+    struct attempt attempt;
+    struct cached_tables tables;
+    struct plan_full *full = planner_new_plan(s->err);
+    enum sc_status status =
+        full ? solve_run(s, c->view, c->first, c->last, c->in_flight, s->request->deltas, &attempt, &tables)
+             : SC_NO_MEMORY;
+    if (!full)
+        return status;
+    if (status == SC_OK && !attempt.solution->choices)
+        status = sc_fail(s->err, SC_CANCELLED, "cancelled while planning a stage");
+    if (status == SC_OK)
+        status = planner_fill(full, s->planner, &attempt, s->request, s->err);
+    free_run(&attempt, &tables);
+    if (status != SC_OK) {
+        sc_plan_free(&full->plan);
+        return status;
+    }
+    int end = first_device + c->view->hosts * c->view->devices;
+    *out = (struct sc_plan_stage){.first_layer = c->first,
+                                  .last_layer = c->last,
+                                  .hosts = c->view->hosts,
+                                  .devices = c->view->devices,
+                                  .first_device = first_device,
+                                  .in_flight = c->in_flight,
+                                  .plan = &full->plan,
+                                  .delta_s = {NAN, NAN}};
+    out->transfer = sc_costs_transfer(c->view->tables.costs, c->first, c->last, first_device % s->host_devices == 0,
+                                      end % s->host_devices == 0);
+    plan_stage_times(&full->plan, &out->microbatch_s, &out->once_s);
+    const struct sc_transfer *t = &out->transfer;
+    out->microbatch_s += t->in_forward_s + t->in_backward_s + t->out_forward_s + t->out_backward_s;
+    out->stage_s = out->microbatch_s + out->once_s / s->microbatches;
+    return SC_OK;
+}
+
+/* Seconds of the iteration by what they are for. With a pipeline an iteration is (B - 1) times the longest stage and
+ * all stages once: what is not work of the longest stage is bubble to its devices. */
+static void add_parts(struct sc_plan *plan, const struct search *s)
+{
+    int longest = 0;
+    for (int i = 0; i < plan->stage_count; i++) {
+        if (plan->stages[i].stage_s > plan->stages[longest].stage_s)
+            longest = i;
+        const struct sc_memory *m = &plan->stages[i].plan->memory;
+        if (plan->stages[i].plan->peak_bytes > plan->peak_bytes) {
+            plan->peak_bytes = plan->stages[i].plan->peak_bytes;
+            plan->memory = *m;
+        }
+        plan->flops_per_device += plan->stages[i].plan->flops_per_device * plan->stages[i].plan->objective_s *
+                                  (plan->stages[i].hosts * plan->stages[i].devices);
+    }
+    plan->flops_per_device /= plan->objective_s * s->devices;
+    const struct sc_plan_stage *l = &plan->stages[longest];
+    plan->parts = l->plan->parts;
+    plan->term_s = l->plan->term_s;
+    plan->parts.cross_mesh += (l->microbatch_s * s->microbatches + l->once_s) - l->plan->objective_s;
+    plan->parts.bubble = plan->objective_s - (l->microbatch_s * s->microbatches + l->once_s);
+}
+
+static enum sc_status fill_plan(struct search *s, const struct answer *best, double bound, bool infeasible,
+                                struct plan_full *full)
+{
+    struct sc_plan *plan = &full->plan;
+    struct sc_plan_stage *stages = sc_arena_calloc(full->arena, (size_t)best->count + 1, sizeof *stages);
+    if (!stages || !sc_settings_copy(&plan->settings, s->settings))
+        return no_memory(s->err);
+    plan->graph = sc_graph_share(s->planner->graph);
+    plan->cluster = sc_cluster_share(s->planner->cluster);
+    plan->costs = sc_costs_share(s->submesh[0].view[0]->tables.costs);
+    plan->revision = s->request->revision;
+    plan->stages = stages;
+    plan->status = SC_SOLVED_TIMEOUT;
+    plan->objective_s = plan->gap = INFINITY;
+    plan->bound_s = bound / s->microbatches;
+    enum sc_status status = SC_OK;
+    int device = 0;
+    for (int i = 0; i < best->count && status == SC_OK; i++) {
+        status = fill_stage(s, &best->stages[i], device, &stages[i]);
+        plan->stage_count += status == SC_OK;
+        device += best->stages[i].view->hosts * best->stages[i].view->devices;
+    }
+    if (status != SC_OK)
+        return status;
+    if (best->count) {
+        /* From the stages' own plans, which the checker priced. */
+        struct chosen *again = sc_arena_copy(full->arena, best->stages, (size_t)best->count * sizeof *again);
+        if (!again)
+            return no_memory(s->err);
+        for (int i = 0; i < best->count; i++)
+            again[i].upper = stages[i].plan->objective_s;
+        plan->objective_s = price_answer(s, again, best->count, true) / s->microbatches;
+        plan->gap = fmax(0, (plan->objective_s - plan->bound_s) / plan->objective_s);
+        plan->status = plan->objective_s <= plan->bound_s * (1 + 1e-12) ? SC_SOLVED_OPTIMAL : SC_SOLVED_FEASIBLE;
+        if (plan->status == SC_SOLVED_OPTIMAL) {
+            plan->bound_s = plan->objective_s;
+            plan->gap = 0;
+        }
+        plan->iteration_s = plan->objective_s;
+        plan->choice = stages[0].plan->choice;
+        plan->delta = stages[0].plan->delta;
+        plan->delta_exact = stages[0].plan->delta_exact;
+        plan->solution = NULL;
+        sc_costs_free((struct sc_costs *)(uintptr_t)plan->costs);
+        plan->costs = sc_costs_share(stages[0].plan->costs);
+        add_parts(plan, s);
+    } else if (infeasible) {
+        plan->status = SC_SOLVED_INFEASIBLE;
+        plan->bound_s = INFINITY;
+    }
+    return SC_OK;
+}
+
+static enum sc_status copy_pins(struct search *s, struct plan_full *full)
+{
+    struct sc_plan *plan = &full->plan;
+    const struct plan_pins *from = &s->submesh[0].view[0]->pins;
+    int count = from->count - from->fixed;
+    struct sc_pin_status *pins = sc_arena_calloc(full->arena, (size_t)count + 1, sizeof *pins);
+    bool *pinned = sc_arena_calloc(full->arena, (size_t)plan->graph->op_count + 1, sizeof *pinned);
+    if (!pins || !pinned)
+        return no_memory(s->err);
+    for (int i = 0; i < count; i++) {
+        pins[i] = from->status[from->fixed + i];
+        pins[i].glob = sc_arena_strdup(full->arena, pins[i].glob);
+        pins[i].strategy = sc_arena_strdup(full->arena, pins[i].strategy);
+    }
+    for (int i = 0; i < plan->stage_count; i++) /* strategies depend on the mesh: each stage knows its own */
+        for (int p = 0; p < count && p < plan->stages[i].plan->pin_count; p++)
+            if (plan->stages[i].plan->pins[p].ops > 0)
+                pins[p].state = plan->stages[i].plan->pins[p].state;
+    for (int op = 0; plan->stage_count && op < plan->graph->op_count; op++) {
+        const struct sc_plan *part = sc_plan_of_op(plan, op);
+        pinned[op] = part->pinned && part->pinned[op];
+    }
+    plan->pins = pins;
+    plan->pin_count = count;
+    plan->pinned = pinned;
+    return SC_OK;
+}
+
+/* Why there is no plan: what was asked for, in words. */
+static enum sc_status explain(struct search *s, struct plan_full *full)
+{
+    struct sc_plan *plan = &full->plan;
+    const char **texts = sc_arena_calloc(full->arena, (size_t)s->settings->pins.count + 8, sizeof *texts);
+    char size[32];
+    if (!texts)
+        return no_memory(s->err);
+    for (int i = 0; i < s->settings->cuts.count && i < 1; i++)
+        texts[plan->conflict_count++] = sc_arena_printf(full->arena, "%d cuts", s->settings->cuts.count);
+    for (int i = 0; i < s->settings->no_cuts.count && i < 1; i++)
+        texts[plan->conflict_count++] = sc_arena_printf(full->arena, "%d forbidden cuts", s->settings->no_cuts.count);
+    if (s->settings->stages_min > 1 || s->settings->stages_max < s->layers)
+        texts[plan->conflict_count++] = sc_arena_printf(
+            full->arena, "%lld to %lld stages", (long long)s->settings->stages_min, (long long)s->settings->stages_max);
+    for (int i = 0; i < s->settings->pins.count; i++)
+        texts[plan->conflict_count++] = sc_arena_printf(full->arena, "pin %s", s->settings->pins.at[i]);
+    sc_format_bytes(s->submesh[0].view[0]->tables.costs->memory_bytes, size, sizeof size);
+    texts[plan->conflict_count++] = sc_arena_printf(full->arena, "memory %s a device", size);
+    plan->conflicts = texts;
+    return SC_OK;
+}
+
+enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_request *request, struct plan_full *full,
+                              struct sc_error *err)
+{
+    if (!planner->hierarchy)
+        planner->hierarchy = sc_alloc(sizeof *planner->hierarchy);
+    struct sc_arena *arena = sc_arena_new();
+    struct search *s = sc_alloc(sizeof *s);
+    struct answer best = {0};
+    double bound = -INFINITY, started = sc_now();
+    bool infeasible = false;
+    enum sc_status status = planner->hierarchy && arena && s ? SC_OK : no_memory(err);
+    if (status == SC_OK) {
+        *s = (struct search){.planner = planner,
+                             .h = planner->hierarchy,
+                             .request = request,
+                             .settings = request->settings,
+                             .cancel = request->cancel,
+                             .err = err};
+        s->h->clock++;
+        status = prepare(s, arena);
+    }
+    if (status == SC_OK)
+        status = run_rounds(s, &best, &bound, &infeasible);
+    if (status == SC_CANCELLED && best.count)
+        status = SC_OK; /* the best so far, with its gap */
+    if (status == SC_OK)
+        status = fill_plan(s, &best, bound, infeasible, full);
+    if (status == SC_OK)
+        status = copy_pins(s, full);
+    if (status == SC_OK && infeasible && !best.count)
+        status = explain(s, full);
+    full->plan.solve_s = sc_now() - started;
+    if (s && planner->hierarchy) {
+        drop_views(s);
+        sc_vec_free(&s->options);
+    }
+    sc_free(best.stages);
+    sc_free(s);
+    sc_arena_free(arena);
+    return status;
+}
