@@ -4,6 +4,9 @@
  */
 #include "worker/internal.h"
 
+/* Of the Δ of a node's choices, and of an explanation: some seconds when the limit on memory binds. */
+enum { ANSWER_WORK = 1000000 };
+
 static void *start(const struct sc_loader *loader)
 {
     return sc_planner_new(loader);
@@ -28,7 +31,9 @@ static enum sc_status make_why(const struct sc_plan *plan, int node, int choice,
         return sc_fail(err, SC_USAGE, "node %d, choice %d of a plan with %d nodes", node, choice,
                        plan->costs->node_count);
     int op = plan->costs->nodes[node].op;
-    enum sc_status status = op >= 0 ? sc_plan_why(plan, op, choice, cancel, &why, err) : SC_OK;
+    struct sc_cancel part;
+    sc_cancel_part(&part, cancel, ANSWER_WORK);
+    enum sc_status status = op >= 0 ? sc_plan_why(plan, op, choice, &part, &why, err) : SC_OK;
     if (status == SC_OK && why.failed)
         status = sc_fail(err, SC_NO_MEMORY, "no memory for an explanation");
     out->why = why.data;
@@ -45,7 +50,9 @@ static enum sc_status make_delta(const struct sc_plan *plan, int node, struct sc
     out->exact = sc_calloc((size_t)out->count, sizeof *out->exact);
     if (!out->delta || !out->exact)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the differences of candidates");
-    enum sc_status status = sc_plan_exact_delta(plan, node, out->delta, out->exact, cancel, err);
+    struct sc_cancel part;
+    sc_cancel_part(&part, cancel, ANSWER_WORK);
+    enum sc_status status = sc_plan_exact_delta(plan, node, out->delta, out->exact, &part, err);
     return status == SC_OK ? make_why(plan, node, -1, cancel, out, err) : status;
 }
 

@@ -13,11 +13,15 @@
 #include <unistd.h>
 
 enum { STACK_SIZE = 16 << 20 };
+/* Work units of the first round for each mesh, some tens of milliseconds; how many times more each further one has. */
+enum { FIRST_WORK = 50000, MORE_WORK = 8 };
+static const uint64_t most_work = UINT64_C(1) << 50; /* of a round that has a limit */
 enum job_kind { JOB_NONE, JOB_PLAN, JOB_DELTA, JOB_WHY };
 
 struct job {
     enum job_kind kind;
     struct sc_settings settings; /* PLAN */
+    double time_limit;           /* PLAN: seconds; 0: none */
     uint64_t revision;
     struct sc_plan *plan; /* DELTA, WHY */
     int node, choice;
@@ -30,6 +34,9 @@ struct sc_worker {
     struct sc_progress *progress;
     pthread_t thread;
     int pipe[2]; /* holds a byte while a result waits */
+    struct {
+        uint64_t settings, work; /* hash of those that were stopped; of the round that was cut */
+    } cut;                       /* the thread's own */
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     /* Behind the mutex, but for `cancel`, which the job reads as it likes: */
@@ -61,36 +68,6 @@ static void result_free(struct sc_result *result)
 
 /* ---- the thread ---- */
 
-static void run(struct sc_worker *worker, void *engine, const struct job *job, struct sc_result *out)
-{
-    static const enum sc_result_kind kinds[] = {
-        [JOB_PLAN] = SC_RESULT_PLAN, [JOB_DELTA] = SC_RESULT_DELTA, [JOB_WHY] = SC_RESULT_WHY};
-    struct sc_error error = {0};
-    enum sc_status status = SC_OK;
-    *out = (struct sc_result){
-        .kind = kinds[job->kind], .revision = job->revision, .node = job->node, .choice = job->choice};
-    if (!engine) {
-        status = sc_fail(&error, SC_NO_MEMORY, "no memory for a planner");
-    } else if (job->kind == JOB_PLAN) {
-        struct sc_plan_request request = {.settings = &job->settings,
-                                          .revision = job->revision,
-                                          .deltas = true,
-                                          .cancel = &worker->cancel,
-                                          .progress = worker->progress};
-        status = worker->engine->plan(engine, &request, &out->plan, &error);
-    } else {
-        status = job->kind == JOB_DELTA
-                     ? worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error)
-                     : worker->engine->why(job->plan, job->node, job->choice, &worker->cancel, out, &error);
-        if (status == SC_OK)
-            out->plan = sc_plan_share(job->plan);
-    }
-    if (status != SC_OK) {
-        result_free(out);
-        *out = (struct sc_result){.kind = SC_RESULT_ERROR, .revision = job->revision, .error = error};
-    }
-}
-
 /* Puts a result where the interface takes it. Differences do not push out the end of a plan that nobody has read. */
 static void publish(struct sc_worker *worker, enum job_kind kind, struct sc_result *result)
 {
@@ -108,6 +85,107 @@ static void publish(struct sc_worker *worker, enum job_kind kind, struct sc_resu
     }
 }
 
+/* ---- a plan, in rounds ---- */
+
+static int obeyed(const struct sc_plan *plan)
+{
+    int count = 0;
+    for (int i = 0; i < plan->pin_count; i++)
+        count += plan->pins[i].state == SC_PIN_OBEYED;
+    return count;
+}
+
+/* Is the later plan to be shown rather than the one before? */
+static bool better(const struct sc_plan *later, const struct sc_plan *before)
+{
+    if (!before || !before->choice)
+        return true;
+    if (!later->choice)
+        return false;
+    if (obeyed(later) != obeyed(before))
+        return obeyed(later) > obeyed(before);
+    if (later->objective_s != before->objective_s)
+        return later->objective_s < before->objective_s;
+    return later->status == SC_SOLVED_OPTIMAL || later->bound_s > before->bound_s;
+}
+
+static bool proven(const struct sc_plan *plan)
+{
+    return plan->status == SC_SOLVED_OPTIMAL || plan->status == SC_SOLVED_INFEASIBLE ||
+           (plan->choice && plan->gap <= plan->settings.gap);
+}
+
+/* Shows a plan while work on it goes on. */
+static void publish_round(struct sc_worker *worker, const struct sc_plan *plan)
+{
+    struct sc_result result = {
+        .kind = SC_RESULT_PLAN, .more = true, .revision = plan->revision, .plan = sc_plan_share(plan)};
+    pthread_mutex_lock(&worker->mutex);
+    publish(worker, JOB_PLAN, &result);
+    pthread_mutex_unlock(&worker->mutex);
+}
+
+/* Rounds are limited by work, so that what they find, and with it which of several best plans is proven in the end, is
+ * the same on every machine; only how far they come within the time is not. */
+static enum sc_status run_rounds(struct sc_worker *worker, void *engine, const struct job *job, struct sc_plan **out,
+                                 struct sc_error *err)
+{
+    struct sc_plan_request request = {.settings = &job->settings,
+                                      .revision = job->revision,
+                                      .deltas = true,
+                                      .cancel = &worker->cancel,
+                                      .progress = worker->progress};
+    uint64_t settings = sc_settings_hash(&job->settings);
+    enum sc_status status = SC_OK;
+    bool more = true;
+    request.work_limit = worker->cut.settings == settings && worker->cut.work ? worker->cut.work : FIRST_WORK;
+    while (more) {
+        struct sc_plan *plan = NULL;
+        uint64_t before = worker->cancel.work;
+        status = worker->engine->plan(engine, &request, &plan, err);
+        bool cut = request.work_limit && worker->cancel.work - before >= request.work_limit;
+        more = status == SC_OK && cut && !proven(plan) && !sc_cancelled(&worker->cancel);
+        if (status == SC_OK && better(plan, *out)) {
+            sc_plan_free(*out);
+            *out = plan;
+            if (more && plan->choice)
+                publish_round(worker, plan);
+        } else {
+            sc_plan_free(plan);
+        }
+        if (more)
+            request.work_limit = request.work_limit < most_work ? request.work_limit * MORE_WORK : 0;
+    }
+    worker->cut.settings = settings;
+    worker->cut.work = sc_cancelled(&worker->cancel) ? request.work_limit : 0;
+    return *out && status == SC_CANCELLED ? SC_OK : status;
+}
+
+static void run(struct sc_worker *worker, void *engine, const struct job *job, struct sc_result *out)
+{
+    static const enum sc_result_kind kinds[] = {
+        [JOB_PLAN] = SC_RESULT_PLAN, [JOB_DELTA] = SC_RESULT_DELTA, [JOB_WHY] = SC_RESULT_WHY};
+    struct sc_error error = {0};
+    enum sc_status status = SC_OK;
+    *out = (struct sc_result){
+        .kind = kinds[job->kind], .revision = job->revision, .node = job->node, .choice = job->choice};
+    if (!engine) {
+        status = sc_fail(&error, SC_NO_MEMORY, "no memory for a planner");
+    } else if (job->kind == JOB_PLAN) {
+        status = run_rounds(worker, engine, job, &out->plan, &error);
+    } else {
+        status = job->kind == JOB_DELTA
+                     ? worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error)
+                     : worker->engine->why(job->plan, job->node, job->choice, &worker->cancel, out, &error);
+        if (status == SC_OK)
+            out->plan = sc_plan_share(job->plan);
+    }
+    if (status != SC_OK) {
+        result_free(out);
+        *out = (struct sc_result){.kind = SC_RESULT_ERROR, .revision = job->revision, .error = error};
+    }
+}
+
 /* With the mutex held: takes the next job, lets go of the mutex while it runs. */
 static void run_next(struct sc_worker *worker, void *engine)
 {
@@ -117,7 +195,7 @@ static void run_next(struct sc_worker *worker, void *engine)
     worker->running = job.kind;
     worker->superseded = false;
     worker->started = sc_now();
-    sc_cancel_init(&worker->cancel, job.settings.time_limit, 0);
+    sc_cancel_init(&worker->cancel, job.time_limit, 0);
     if (job.cancelled)
         sc_cancel_request(&worker->cancel);
     sc_progress_set(worker->progress, "", INFINITY, -INFINITY);
@@ -255,9 +333,9 @@ static void submit(struct sc_worker *worker, const struct job *job)
 }
 
 enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
-                                struct sc_error *err)
+                                double time_limit, struct sc_error *err)
 {
-    struct job job = {.kind = JOB_PLAN, .revision = revision};
+    struct job job = {.kind = JOB_PLAN, .revision = revision, .time_limit = time_limit};
     if (!sc_settings_copy(&job.settings, settings))
         return sc_fail(err, SC_NO_MEMORY, "no memory for a job");
     pthread_mutex_lock(&worker->mutex);

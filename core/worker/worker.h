@@ -15,18 +15,23 @@ struct sc_worker *sc_worker_new(const struct sc_loader *loader, struct sc_error 
 void sc_worker_free(struct sc_worker *worker); /* cancels, joins; NULL is allowed */
 /* A file descriptor that is readable while a result waits; poll it beside the terminal. */
 int sc_worker_fd(const struct sc_worker *worker);
-/* Plan these settings; replaces a job that waits, cancels the one that runs and drops its result. */
+/* Plan these settings; replaces a job that waits, cancels the one that runs and drops its result. It works in rounds,
+ * each with a multiple of the work of the one before, until the plan is proven (to the gap of the settings) or
+ * `time_limit` seconds are over (0: no limit). A round that found a better plan, or knows more of it, has a result of
+ * its own. Settings that were stopped before go on with the round that was cut. */
 enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
-                                struct sc_error *err);
+                                double time_limit, struct sc_error *err);
 /* Ask for exact Δ of a node of `plan`, and why; replaces an earlier one. SC_CANCELLED, and nothing is asked, while a
- * plan is being made; dropped when a plan is submitted. */
+ * plan is being made; dropped when a plan is submitted. Answers are found in limited work: what is not exact then is
+ * a bound. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
 /* Ask why the node's op does not run as `choice`: sc_plan_why against it. Like sc_worker_submit_delta; of the two, too,
  * only what was asked last is answered. */
 enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
                                     struct sc_error *err);
-/* What runs, or was submitted and is about to: its best plan so far is its result, or an error SC_CANCELLED. */
+/* What runs, or was submitted and is about to: its best plan so far is its result, the same one when it was a result
+ * already, or an error SC_CANCELLED. */
 void sc_worker_cancel(struct sc_worker *worker);
 bool sc_worker_idle(struct sc_worker *worker); /* nothing runs, waits or is unread */
 /* Of the job that runs, or ran last; `started` is when that job began. */
@@ -37,6 +42,7 @@ enum sc_result_kind { SC_RESULT_NONE, SC_RESULT_PLAN, SC_RESULT_DELTA, SC_RESULT
 struct sc_result {
     enum sc_result_kind kind;
     uint64_t revision;
+    bool more;            /* PLAN: it is being improved or proven; another result follows */
     struct sc_plan *plan; /* PLAN: a reference that is the caller's; DELTA, WHY: the plan it belongs to, likewise */
     int node;             /* DELTA, WHY */
     int choice;           /* WHY */

@@ -80,7 +80,7 @@ static struct tui_app *start(const struct screen *screen, struct tui_term **term
     *term = tui_term_memory(screen->width, screen->height);
     tui_app_use_term(app, *term);
     tui_rows_build(app);
-    tui_submit(app);
+    tui_submit(app, false);
     tui_app_settle(app);
     return app;
 }

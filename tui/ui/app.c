@@ -74,6 +74,10 @@ void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...)
 
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan)
 {
+    if (plan == app->plan) { /* nothing better was found */
+        sc_plan_free(plan);
+        return;
+    }
     tui_candidates_drop(app);
     sc_plan_free(app->plan);
     app->plan = plan;
@@ -84,16 +88,26 @@ void tui_set_plan(struct tui_app *app, struct sc_plan *plan)
     app->rows_stale = true;
 }
 
-void tui_submit(struct tui_app *app)
+bool tui_plan_is_old(const struct tui_app *app)
 {
+    return app->plan && app->plan->revision != app->wanted;
+}
+
+void tui_submit(struct tui_app *app, bool to_the_end)
+{
+    static const double patience_s = 20;
     struct sc_error err = {0};
     if (!app->session)
         return;
+    const struct sc_settings *settings = sc_session_settings(app->session);
+    double limit = to_the_end ? 0 : settings->time_limit > 0 ? settings->time_limit : patience_s;
     app->wanted = sc_session_revision(app->session);
     app->delta_asked = false;
+    sc_plan_free(app->before);
+    app->before = app->plan ? sc_plan_share(app->plan) : NULL;
     if (!app->worker)
         return;
-    if (sc_worker_submit(app->worker, sc_session_settings(app->session), app->wanted, &err) != SC_OK) {
+    if (sc_worker_submit(app->worker, settings, app->wanted, limit, &err) != SC_OK) {
         tui_say(app, TUI_BAD, "%s", err.message);
         return;
     }
@@ -153,7 +167,7 @@ bool tui_apply(struct tui_app *app, const char *command)
         return false;
     }
     if (sc_session_hash(app->session) != before)
-        tui_submit(app);
+        tui_submit(app, false);
     return true;
 }
 
@@ -204,10 +218,12 @@ bool tui_open(struct tui_app *app, const char *path)
         return false;
     }
     sc_session_free(app->session);
+    tui_candidates_drop(app);
+    sc_plan_free(app->before);
     sc_plan_free(app->plan);
     sc_graph_free(app->graph);
     sc_cluster_free(app->cluster);
-    tui_candidates_drop(app);
+    app->before = NULL;
     snprintf(app->session_path, sizeof app->session_path, "%s", saved ? path : "");
     app->session = session;
     app->plan = NULL;
@@ -219,7 +235,7 @@ bool tui_open(struct tui_app *app, const char *path)
     app->rows_stale = true;
     app->view = TUI_VIEW_GRAPH;
     app->pane = TUI_PANE_GRAPH;
-    tui_submit(app);
+    tui_submit(app, false);
     return true;
 }
 
@@ -241,20 +257,30 @@ static void say_no_plan(struct tui_app *app, const struct sc_plan *plan)
 static int count_changes(const struct sc_plan *old, const struct sc_plan *plan)
 {
     int changes = 0;
-    if (old->graph != plan->graph || old->cluster->hash != plan->cluster->hash)
+    if (old->costs != plan->costs)
         return -1;
-    for (int op = 0; op < plan->graph->op_count; op++) {
-        char before[96], now[96];
-        sc_plan_op_strategy(old, op, before, sizeof before);
-        sc_plan_op_strategy(plan, op, now, sizeof now);
-        changes += strcmp(before, now) != 0;
-    }
+    for (int op = 0; op < plan->graph->op_count; op++)
+        changes += old->choice[plan->costs->op_node[op]] != plan->choice[plan->costs->op_node[op]];
     return changes;
 }
 
-/* "solved in 21 ms: iteration +3.2 ms (+0.14 %), 3 ops changed" */
-static void say_plan(struct tui_app *app, const struct sc_plan *old, const struct sc_plan *plan)
+enum tui_role tui_describe_gap(const struct sc_plan *plan, struct sc_str *out)
 {
+    if (plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0) {
+        sc_str_add(out, "optimal");
+        return TUI_GOOD;
+    }
+    if (isfinite(plan->bound_s) && plan->bound_s > 0)
+        sc_str_addf(out, "within %.2g %% of optimal", 100 * plan->gap);
+    else
+        sc_str_add(out, "not known to be optimal");
+    return TUI_WARN;
+}
+
+/* "solved in 21 ms: iteration +3.2 ms (+0.14 %), 3 ops changed" */
+static void say_plan(struct tui_app *app, const struct sc_plan *plan)
+{
+    const struct sc_plan *old = app->before;
     struct sc_str text = {0};
     char number[32];
     if (!plan->choice) {
@@ -262,8 +288,13 @@ static void say_plan(struct tui_app *app, const struct sc_plan *old, const struc
         return;
     }
     bool proven = plan->status == SC_SOLVED_OPTIMAL;
-    sc_format_seconds(plan->solve_s, number, sizeof number);
-    sc_str_addf(&text, proven ? "solved in %s" : "stopped after %s, not proven best", number);
+    if (proven) {
+        sc_format_seconds(plan->solve_s, number, sizeof number);
+        sc_str_addf(&text, "solved in %s", number);
+    } else {
+        tui_describe_gap(plan, &text);
+        sc_str_add(&text, " (r: go on)");
+    }
     if (old && old->choice && old->graph == plan->graph) {
         double delta = plan->objective_s - old->objective_s;
         int changes = count_changes(old, plan);
@@ -285,9 +316,8 @@ static void say_plan(struct tui_app *app, const struct sc_plan *old, const struc
 /* An answer about the op whose candidates are shown, or about one that was left meanwhile. */
 static void take_answer(struct tui_app *app, struct sc_result *result)
 {
-    bool ours = app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
-                result->plan == sc_plan_of_op(app->plan, app->candidate_op) &&
-                result->plan->costs->op_node[app->candidate_op] == result->node;
+    bool ours = result->plan == app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
+                app->plan->costs->op_node[app->candidate_op] == result->node;
     char **text = result->kind == SC_RESULT_WHY ? &app->what_if : &app->why;
     if (ours && result->kind == SC_RESULT_DELTA && result->count == app->candidate_count)
         tui_candidates_refine(app, result);
@@ -306,11 +336,10 @@ void tui_app_results(struct tui_app *app)
     struct sc_result result = app->worker ? sc_worker_take(app->worker) : (struct sc_result){0};
     char text[1024];
     if (result.kind == SC_RESULT_PLAN && result.revision == app->wanted) {
-        struct sc_plan *old = app->plan ? sc_plan_share(app->plan) : NULL;
-        app->solving = false;
+        app->solving = result.more;
         tui_set_plan(app, result.plan);
-        say_plan(app, old, result.plan);
-        sc_plan_free(old);
+        if (!result.more)
+            say_plan(app, result.plan);
     } else if (result.kind == SC_RESULT_PLAN) {
         sc_plan_free(result.plan);
     } else if (result.kind == SC_RESULT_DELTA || result.kind == SC_RESULT_WHY) {
@@ -403,7 +432,7 @@ enum sc_status tui_app_new(const struct tui_start *start, struct tui_app **out, 
     if (!app)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the explorer");
     app->grid.ascii = start->ascii;
-    app->candidate_op = app->what_if_asked = -1;
+    app->candidate_op = app->what_if_asked = app->kept_op = -1;
     app->loader = sc_import_loader();
     app->planner = sc_planner_new(&app->loader);
     enum sc_status status = app->planner ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for the explorer");
@@ -437,6 +466,7 @@ void tui_app_free(struct tui_app *app)
     if (!app)
         return;
     sc_worker_free(app->worker);
+    sc_plan_free(app->before);
     sc_plan_free(app->plan);
     sc_graph_free(app->graph);
     sc_cluster_free(app->cluster);

@@ -67,8 +67,9 @@ struct tui_app {
     struct sc_session *session; /* NULL until a model is chosen */
     struct sc_graph *graph;     /* what is shown; the plan's own when there is one */
     struct sc_cluster *cluster;
-    struct sc_plan *plan; /* newest; NULL: none yet */
-    uint64_t wanted;      /* revision that was asked for */
+    struct sc_plan *plan;   /* newest; NULL: none yet */
+    struct sc_plan *before; /* that was shown when the last one was asked for; NULL: none */
+    uint64_t wanted;        /* revision that was asked for */
     bool solving, cancelled;
     double solve_started;
 
@@ -84,6 +85,8 @@ struct tui_app {
     struct tui_list candidate_list;
     struct sc_candidate *candidates;
     int candidate_count, candidate_op;
+    char kept_strategy[64]; /* under the cursor of kept_op's candidates when a newer plan came */
+    int kept_op;
     const struct sc_plan *candidate_plan; /* that they are of; borrowed, compared only */
     bool candidates_refined, delta_asked;
     char *why;         /* against the best alternative; NULL: not known yet */
@@ -131,8 +134,12 @@ int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err);
 void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* A session command; says what went wrong, submits a solve when it changed something. */
 bool tui_apply(struct tui_app *app, const char *command);
-void tui_run(struct tui_app *app, const char *line);  /* a ':' line */
-void tui_submit(struct tui_app *app);                 /* plan the session's settings */
+void tui_run(struct tui_app *app, const char *line); /* a ':' line */
+/* Plan the session's settings: until proven when `to_the_end`, else for as long as somebody may wait. */
+void tui_submit(struct tui_app *app, bool to_the_end);
+bool tui_plan_is_old(const struct tui_app *app); /* there is one, but of settings from before the last change */
+/* "within 0.4 % of optimal", "optimal", … */
+enum tui_role tui_describe_gap(const struct sc_plan *plan, struct sc_str *out);
 bool tui_open(struct tui_app *app, const char *path); /* a model, a sample by name, or a session */
 bool tui_is_session(const char *path);
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan); /* takes the reference */

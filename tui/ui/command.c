@@ -226,10 +226,12 @@ static void run_redo(struct tui_app *app, const char *arguments)
 
 /* ---- solving ---- */
 
+/* A plan that was not proven in the time it had has all the time it wants the second time. */
 static void run_solve(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
-    tui_submit(app);
+    bool unproven = app->plan && app->plan->choice && app->plan->status != SC_SOLVED_OPTIMAL;
+    tui_submit(app, unproven && !tui_plan_is_old(app));
 }
 
 static void run_cancel(struct tui_app *app, const char *arguments)

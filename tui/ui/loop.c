@@ -48,7 +48,7 @@ int tui_app_loop(struct tui_app *app)
     tui_history_load(app);
     tui_autosave_mention(app);
     refresh(app); /* first paint comes before the first solve */
-    tui_submit(app);
+    tui_submit(app, false);
     while (!app->quit) {
         struct pollfd fds[] = {{.fd = tui_term_fd(app->term), .events = POLLIN},
                                {.fd = sc_worker_fd(app->worker), .events = POLLIN},
@@ -152,7 +152,7 @@ int tui_app_script(struct tui_app *app, const char *path, struct sc_error *err)
         return (int)status;
     if (app->rows_stale)
         tui_rows_build(app);
-    tui_submit(app);
+    tui_submit(app, false);
     for (char *line = text; line && status == SC_OK && !app->quit;) {
         char *end = strchr(line, '\n');
         if (end)

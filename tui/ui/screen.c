@@ -66,42 +66,31 @@ static void describe_model(const struct tui_app *app, int width, struct sc_str *
     describe_machine(app, out);
 }
 
-/* "optimal" is said only of what is proven. */
-static enum tui_role describe_status(const struct sc_plan *plan, struct sc_str *out)
-{
-    if (plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0) {
-        sc_str_add(out, "optimal");
-        return TUI_GOOD;
-    }
-    if (isfinite(plan->bound_s) && plan->bound_s > 0)
-        sc_str_addf(out, "gap %.2g %%", 100 * plan->gap);
-    else
-        sc_str_add(out, "not proven");
-    return TUI_WARN;
-}
-
 /* The right end: what the plan costs and whether that is proven; of an older plan while a new one is made. */
 static enum tui_role describe_plan(const struct tui_app *app, int width, struct sc_str *out)
 {
     const struct sc_plan *plan = app->plan;
     char text[32], limit[32];
-    if (app->solving) {
+    if (!plan || tui_plan_is_old(app)) {
         if (plan && plan->choice) {
             sc_format_seconds(plan->iteration_s, text, sizeof text);
             sc_str_addf(out, "was %s  ", text);
         }
-        sc_str_addf(out, "solving %.1f s", sc_now() - app->solve_started);
+        if (app->solving)
+            sc_str_addf(out, "solving %.1f s", sc_now() - app->solve_started);
+        else
+            sc_str_add(out, plan ? "not planned since the change" : "");
         return TUI_WARN;
     }
-    if (!plan)
-        return TUI_DIM;
     if (!plan->choice) {
         sc_str_add(out, plan->status == SC_SOLVED_INFEASIBLE ? "no plan is possible" : "no plan in time");
         return TUI_BAD;
     }
     sc_format_seconds(plan->iteration_s, text, sizeof text);
     sc_str_addf(out, "%s%s  ", width < NARROWEST ? "iteration " : "", text);
-    enum tui_role role = describe_status(plan, out);
+    enum tui_role role = tui_describe_gap(plan, out);
+    if (app->solving)
+        sc_str_add(out, "\xe2\x80\xa6");
     if (width == WIDEST && plan->flops_per_device > 0)
         sc_str_addf(out, "  %.3g TFLOP/s/device", plan->flops_per_device / 1e12);
     if (width == WIDEST) {
@@ -144,23 +133,34 @@ static void draw_header(const struct tui_app *app, struct tui_grid *grid, struct
 
 /* ---- the lines at the bottom ---- */
 
-/* How the solve goes, once it takes long enough to wonder. */
-static void draw_progress(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+/* Before the first plan: what the solver does. */
+static void describe_search(const struct tui_app *app, struct sc_str *out)
 {
     struct sc_progress_value p = sc_worker_progress(app->worker);
-    struct sc_str text = {0};
     char number[32];
-    sc_str_addf(&text, "%s", p.phase);
+    sc_str_addf(out, "%s", p.phase);
     if (isfinite(p.best)) {
         sc_format_seconds(p.best, number, sizeof number);
-        sc_str_addf(&text, "  best %s", number);
+        sc_str_addf(out, "  best %s", number);
     }
     if (isfinite(p.bound) && p.bound > 0) {
         sc_format_seconds(p.bound, number, sizeof number);
-        sc_str_addf(&text, "  bound %s", number);
+        sc_str_addf(out, "  bound %s", number);
     }
     if (isfinite(p.best) && isfinite(p.bound) && p.best > 0)
-        sc_str_addf(&text, "  gap %.2g %%", 100 * (p.best - p.bound) / p.best);
+        sc_str_addf(out, "  gap %.2g %%", 100 * (p.best - p.bound) / p.best);
+}
+
+/* How the solve goes, once it takes long enough to wonder. */
+static void draw_progress(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
+{
+    struct sc_str text = {0};
+    if (!app->plan || tui_plan_is_old(app) || !app->plan->choice) {
+        describe_search(app, &text);
+    } else {
+        tui_describe_gap(app->plan, &text);
+        sc_str_addf(&text, ", improving\xe2\x80\xa6 %.1f s", sc_now() - app->solve_started);
+    }
     int x = tui_text(grid, rect, 1, 0, TUI_WARN, sc_str_text(&text));
     tui_text(grid, rect, x + 3, 0, TUI_DIM, "Ctrl-C keeps the best so far");
     sc_str_free(&text);

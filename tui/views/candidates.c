@@ -11,8 +11,16 @@
 
 /* ---- what is known ---- */
 
+static const struct sc_candidate *selected(const struct tui_app *app)
+{
+    return app->candidate_list.cursor < app->candidate_count ? &app->candidates[app->candidate_list.cursor] : NULL;
+}
+
 void tui_candidates_drop(struct tui_app *app)
 {
+    const struct sc_candidate *c = app->pane == TUI_PANE_CANDIDATES ? selected(app) : NULL;
+    app->kept_op = c ? app->candidate_op : -1;
+    snprintf(app->kept_strategy, sizeof app->kept_strategy, "%s", c ? c->strategy : "");
     sc_free(app->candidates);
     sc_free(app->why);
     sc_free(app->what_if);
@@ -23,11 +31,6 @@ void tui_candidates_drop(struct tui_app *app)
     app->candidate_plan = NULL;
     app->delta_asked = app->candidates_refined = false;
     app->candidate_list = (struct tui_list){0};
-}
-
-static const struct sc_candidate *selected(const struct tui_app *app)
-{
-    return app->candidate_list.cursor < app->candidate_count ? &app->candidates[app->candidate_list.cursor] : NULL;
 }
 
 /* Another strategy than the plan's is under the cursor: what would it change? */
@@ -41,7 +44,6 @@ static const struct sc_candidate *other_selected(const struct tui_app *app)
 static void ask(struct tui_app *app, const struct sc_plan *plan)
 {
     const struct sc_candidate *other = other_selected(app);
-    plan = sc_plan_of_op(plan, app->candidate_op);
     int node = plan->costs->op_node[app->candidate_op];
     if (!app->delta_asked) {
         app->delta_asked = sc_worker_submit_delta(app->worker, plan, node, NULL) == SC_OK;
@@ -58,15 +60,18 @@ void tui_candidates_update(struct tui_app *app)
     int op = tui_current_op(app);
     const struct sc_plan *plan = app->plan && app->plan->choice && app->plan->graph == app->graph ? app->plan : NULL;
     if (app->candidate_op != op || app->candidate_plan != plan) {
-        tui_candidates_drop(app);
+        bool kept = app->kept_op >= 0 && app->kept_op == op;
+        if (!kept)
+            tui_candidates_drop(app);
         app->candidate_op = op;
         app->candidate_plan = plan;
         if (plan && op >= 0)
             sc_plan_candidates(plan, op, &app->candidates, &app->candidate_count, NULL);
         app->candidate_list.count = app->candidate_count;
         for (int i = 0; i < app->candidate_count; i++)
-            if (app->candidates[i].chosen)
+            if (kept ? strcmp(app->candidates[i].strategy, app->kept_strategy) == 0 : app->candidates[i].chosen)
                 app->candidate_list.cursor = i;
+        app->kept_op = -1;
     }
     if (plan && op >= 0 && !app->solving && app->worker)
         ask(app, plan);
@@ -123,6 +128,10 @@ static void draw_delta(struct tui_grid *grid, struct tui_rect rect, int x, int y
     char text[32], seconds[24];
     if (c->chosen) {
         tui_right(grid, rect, x, y, 10, TUI_CHOSEN, "now");
+        return;
+    }
+    if (c->delta_s == -INFINITY) { /* no bound was found */
+        tui_right(grid, rect, x, y, 10, TUI_DIM, "?");
         return;
     }
     if (!isfinite(c->delta_s)) {
@@ -266,6 +275,6 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
         tui_render_why(app, grid, reasons);
     }
     tui_list_render(app, &tui_candidates_view, grid, rect, TUI_PANE_CANDIDATES);
-    for (int y = 2; app->solving && y < rect.height; y++) /* of the plan before */
+    for (int y = 2; tui_plan_is_old(app) && y < rect.height; y++)
         tui_tint(grid, rect, y, TUI_DIM);
 }

@@ -63,7 +63,7 @@ static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rec
     int end = tui_text(grid, rect, 1, 0, TUI_TITLE, "graph");
     if (app->filter[0])
         end = tui_textf(grid, rect, end + 1, 0, TUI_WARN, "only '%s'", app->filter);
-    if (app->solving && app->plan)
+    if (tui_plan_is_old(app))
         tui_text(grid, rect, end + 1, 0, TUI_WARN, "plan before the change");
     tui_text(grid, rect, x, 0, TUI_DIM, "strategy");
     x += c->strategy;
@@ -134,7 +134,7 @@ static void row_strategy(const struct tui_app *app, const struct tui_row *row, c
 /* Numbers of a plan that is no longer wanted are not to be taken for those of the new one. */
 static enum tui_role aged(const struct tui_app *app, enum tui_role role)
 {
-    return app->solving && app->plan ? TUI_DIM : role;
+    return tui_plan_is_old(app) ? TUI_DIM : role;
 }
 
 static void draw_cost(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double value,

@@ -137,7 +137,7 @@ static void bench_explorer(void)
     tui_rows_build(app);
     tui_app_draw(app);
     row("start to first paint", 1e3 * (sc_now() - began), 100, "ms");
-    tui_submit(app);
+    tui_submit(app, false);
     uint64_t seed = 5;
     static const char keys[] = "jjjjjjjjkkkGgzRzMa+-\tn$";
     for (int i = 0; i < KEYS; i++) {

@@ -53,7 +53,8 @@ static struct sc_session *new_session(const char *model)
 
 static void submit(struct sc_worker *worker, const struct sc_session *session)
 {
-    assert_int_equal(sc_worker_submit(worker, sc_session_settings(session), sc_session_revision(session), NULL), SC_OK);
+    assert_int_equal(sc_worker_submit(worker, sc_session_settings(session), sc_session_revision(session), 0, NULL),
+                     SC_OK);
 }
 
 static struct sc_plan *wait_plan(struct sc_worker *worker)

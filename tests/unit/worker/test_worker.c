@@ -27,12 +27,15 @@
 /* ---- the engine ---- */
 
 /* What a job does is in its settings: `devices` ticks of half a millisecond, then a plan. The `mode` says how it ends.
- */
+ * With `microbatches` it needs so much work to prove a plan, and until then finds one that is better by a second each
+ * time it has half of what it had not. */
 enum { ENDS_WELL = SC_TRAIN, KEEPS_BEST = SC_PREFILL, FAILS = SC_DECODE };
 
 static struct {
     atomic_int started, ended, running, most_running, plans, deltas;
-    atomic_bool closed; /* a gate that jobs wait at, whatever else they are told */
+    atomic_bool closed;          /* a gate that jobs wait at, whatever else they are told */
+    atomic_int hold;             /* as the gate, for plans after so many; 0: never */
+    _Atomic uint64_t work_limit; /* of the last plan that was asked for */
     atomic_bool signals_right;
     pthread_t thread;
 } engine;
@@ -43,7 +46,7 @@ static void begin(void)
     int running = atomic_fetch_add(&engine.running, 1) + 1;
     if (running > engine.most_running)
         engine.most_running = running;
-    while (engine.closed)
+    while (engine.closed || (engine.hold && engine.plans >= engine.hold))
         sleep_seconds(0.0005);
 }
 
@@ -87,6 +90,11 @@ static enum sc_status fake_plan(void *made, const struct sc_plan_request *reques
     begin();
     int ends = (int)request->settings->mode;
     bool stopped = false;
+    uint64_t needed = (uint64_t)request->settings->microbatches;
+    bool cut = request->work_limit && needed > request->work_limit;
+    engine.work_limit = request->work_limit;
+    if (needed)
+        sc_cancel_work(request->cancel, cut ? request->work_limit : needed);
     for (int64_t i = 0; i < request->settings->devices && !stopped; i++) {
         sc_progress_set(request->progress, "ticking", 100.0 - (double)i, (double)i);
         sleep_seconds(0.0005);
@@ -98,7 +106,14 @@ static enum sc_status fake_plan(void *made, const struct sc_plan_request *reques
         return sc_fail(err, SC_INPUT, "the model of revision %d is bad", (int)request->revision);
     if (stopped && ends != KEEPS_BEST)
         return sc_fail(err, SC_CANCELLED, "cancelled");
-    *out = fake_plan_new(request, stopped ? SC_SOLVED_FEASIBLE : SC_SOLVED_OPTIMAL);
+    *out = fake_plan_new(request, stopped || cut ? SC_SOLVED_FEASIBLE : SC_SOLVED_OPTIMAL);
+    if (*out && needed) {
+        static const int choice;
+        (*out)->choice = &choice;
+        (*out)->gap = cut ? 0.1 : 0;
+        (*out)->objective_s = cut && 2 * request->work_limit < needed ? 2 : 1;
+        (*out)->bound_s = cut ? 0.5 : (*out)->objective_s;
+    }
     return *out ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory");
 }
 
@@ -161,7 +176,7 @@ static void submit(struct sc_worker *worker, uint64_t revision, int64_t ticks, i
     sc_settings_init(&settings);
     settings.devices = ticks;
     settings.mode = (enum sc_mode)ends;
-    assert_int_equal(sc_worker_submit(worker, &settings, revision, NULL), SC_OK);
+    assert_int_equal(sc_worker_submit(worker, &settings, revision, 0, NULL), SC_OK);
 }
 
 static void wait_running(struct sc_worker *worker)
@@ -326,10 +341,92 @@ static void time_limits_hold(void **state)
     sc_settings_init(&settings);
     settings.devices = 1000000;
     settings.mode = (enum sc_mode)KEEPS_BEST;
-    settings.time_limit = 0.01;
-    assert_int_equal(sc_worker_submit(worker, &settings, 1, NULL), SC_OK);
+    assert_int_equal(sc_worker_submit(worker, &settings, 1, 0.01, NULL), SC_OK);
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.plan->status, SC_SOLVED_FEASIBLE);
+    free_result(&result);
+    free_worker(worker);
+}
+
+static void submit_work(struct sc_worker *worker, uint64_t revision, int64_t work, double gap)
+{
+    struct sc_settings settings;
+    sc_settings_init(&settings);
+    settings.microbatches = work;
+    settings.gap = gap;
+    assert_int_equal(sc_worker_submit(worker, &settings, revision, 0, NULL), SC_OK);
+}
+
+/* What is found in little work comes first, the proof last, and rounds that bring nothing say nothing. */
+static void rounds_bring_better_plans(void **state)
+{
+    (void)state;
+    struct sc_worker *worker = new_worker();
+    engine.hold = 1;
+    submit_work(worker, 1, 100000000, 0);
+    struct sc_result result = wait_result(worker);
+    assert_true(result.more && result.plan->objective_s == 2 && result.plan->status == SC_SOLVED_FEASIBLE);
+    assert_false(sc_worker_idle(worker));
+    free_result(&result);
+    uint64_t first = engine.work_limit;
+    engine.hold = 2;
+    while (engine.plans < 2 || engine.running < 1)
+        sleep_seconds(0.001);
+    assert_true(engine.work_limit > first);
+    sleep_seconds(0.005);
+    result = sc_worker_take(worker);
+    assert_int_equal(result.kind, SC_RESULT_NONE);
+    engine.hold = 0;
+    do {
+        free_result(&result);
+        result = wait_result(worker);
+    } while (result.more);
+    assert_true(result.plan->objective_s == 1 && result.plan->status == SC_SOLVED_OPTIMAL);
+    assert_true(engine.plans > 3 && sc_worker_idle(worker));
+    free_result(&result);
+    engine.plans = 0;
+    submit_work(worker, 2, 100000000, 0.2); /* near enough at once */
+    result = wait_result(worker);
+    assert_true(!result.more && result.plan->status == SC_SOLVED_FEASIBLE);
+    assert_int_equal(engine.plans, 1);
+    free_result(&result);
+    free_worker(worker);
+}
+
+/* Stopped, the last result is the plan that was there; asked again, the round that was cut comes first. */
+static void stopped_rounds_go_on(void **state)
+{
+    (void)state;
+    struct sc_worker *worker = new_worker();
+    engine.hold = 1;
+    submit_work(worker, 1, 1000000000, 0);
+    struct sc_result result = wait_result(worker);
+    assert_true(result.more);
+    struct sc_plan *plan = sc_plan_share(result.plan);
+    free_result(&result);
+    wait_running(worker);
+    uint64_t first = engine.work_limit;
+    sc_worker_cancel(worker);
+    engine.hold = 0;
+    result = wait_result(worker);
+    assert_true(!result.more && result.plan == plan);
+    uint64_t cut = engine.work_limit;
+    assert_true(cut > first);
+    free_result(&result);
+    sc_plan_free(plan);
+    engine.hold = engine.plans + 1;
+    submit_work(worker, 2, 1000000000, 0);
+    result = wait_result(worker);
+    assert_true(result.more && engine.work_limit == cut);
+    free_result(&result);
+    wait_running(worker);
+    submit_work(worker, 3, 2000000000, 0); /* a newer one takes its place */
+    engine.hold = 0;
+    do {
+        free_result(&result);
+        result = wait_result(worker);
+        assert_int_equal(result.revision, 3);
+    } while (result.more);
     free_result(&result);
     free_worker(worker);
 }
@@ -414,7 +511,7 @@ static struct sc_plan *slow_plan(struct sc_worker *worker, uint64_t revision, in
     struct sc_settings settings;
     sc_settings_init(&settings);
     settings.batch = ticks;
-    assert_int_equal(sc_worker_submit(worker, &settings, revision, NULL), SC_OK);
+    assert_int_equal(sc_worker_submit(worker, &settings, revision, 0, NULL), SC_OK);
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_PLAN);
     return result.plan;
@@ -593,11 +690,11 @@ static void lack_of_memory_is_told(void **state)
         sc_settings_init(&settings);
         assert_true(sc_settings_set_model(&settings, "m"));
         faults_after(0);
-        assert_int_equal(sc_worker_submit(worker, &settings, 1, &err), SC_NO_MEMORY);
+        assert_int_equal(sc_worker_submit(worker, &settings, 1, 0, &err), SC_NO_MEMORY);
         faults_after(-1);
         assert_true(sc_worker_idle(worker));
         faults_after(1); /* the plan itself, on the other thread */
-        assert_int_equal(sc_worker_submit(worker, &settings, 2, &err), SC_OK);
+        assert_int_equal(sc_worker_submit(worker, &settings, 2, 0, &err), SC_OK);
         struct sc_result result = wait_result(worker);
         faults_after(-1);
         assert_int_equal(result.kind, SC_RESULT_ERROR);
@@ -660,6 +757,8 @@ int main(void)
         cmocka_unit_test(cancelling_keeps_the_best),
         cmocka_unit_test(cancelling_reaches_what_waits),
         cmocka_unit_test(time_limits_hold),
+        cmocka_unit_test(rounds_bring_better_plans),
+        cmocka_unit_test(stopped_rounds_go_on),
         cmocka_unit_test(progress_is_of_the_job),
         cmocka_unit_test(deltas_follow_plans),
         cmocka_unit_test(the_newest_question_wins),
