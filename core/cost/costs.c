@@ -222,6 +222,8 @@ static enum sc_status build(struct cost_full *c, struct sc_cancel *cancel, struc
         c->keep_here = cost_keeps_here(c);
     if (c->keep == NULL || (c->costs.options.cuttable && c->keep_here == NULL))
         return sc_fail(err, SC_NO_MEMORY, "no memory for the cost tables");
+    if (c->costs.options.cuttable && !cost_find_crossing(c))
+        return sc_fail(err, SC_NO_MEMORY, "no memory for the cost tables");
     enum sc_status status = cost_build_nodes(c, cancel, err);
     if (status == SC_OK)
         status = cost_build_edges(c, cancel, err);

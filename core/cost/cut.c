@@ -172,6 +172,21 @@ void sc_costs_boundary(const struct sc_costs *whole, int node, bool received, do
     }
 }
 
+bool cost_find_crossing(struct cost_full *c)
+{
+    const struct sc_graph *g = c->costs.graph;
+    c->crossing = sc_arena_calloc(c->arena, (size_t)g->tensor_count + 1, sizeof *c->crossing);
+    for (int i = 0; c->crossing != NULL && i < g->tensor_count; i++) {
+        const struct sc_tensor *t = &g->tensors[i];
+        bool crosses = false;
+        for (int u = 0; u < t->use_count; u++)
+            crosses |= g->ops[t->uses[u].op].layer > g->ops[t->op].layer;
+        if (crosses && sc_kind_source(g->ops[t->op].kind) == SC_SOURCE_NONE)
+            c->crossing[c->crossing_count++] = i;
+    }
+    return c->crossing != NULL;
+}
+
 /* ---- transfers -------------------------------------------------------------------------------------- */
 
 struct sc_transfer sc_costs_transfer(const struct sc_costs *whole, int first, int last, bool in_hosts, bool out_hosts)
@@ -179,12 +194,13 @@ struct sc_transfer sc_costs_transfer(const struct sc_costs *whole, int first, in
     const struct cost_full *c = cost_full(whole);
     const struct sc_graph *g = whole->graph;
     struct sc_transfer out = {0};
-    for (int i = 0; i < g->tensor_count; i++) {
+    for (int k = 0; k < c->crossing_count; k++) {
+        int i = c->crossing[k];
         const struct sc_tensor *t = &g->tensors[i];
         int made = g->ops[t->op].layer;
         bool inside = false, beyond = false;
-        if (made > last || sc_kind_source(g->ops[t->op].kind) != SC_SOURCE_NONE)
-            continue;
+        if (made > last)
+            break;
         for (int u = 0; u < t->use_count; u++) {
             int layer = g->ops[t->uses[u].op].layer;
             inside |= layer >= first && layer <= last;

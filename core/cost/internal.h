@@ -43,6 +43,7 @@ struct cost_full {
     const enum cost_keep *keep_here;          /* a tensor: as its own layer alone keeps it; NULL unless cuttable */
     const struct sc_reshard **moves;          /* a tensor: paths of its values */
     const struct sc_reshard **gradient_moves; /* a tensor: of its gradient; NULL without one */
+    int crossing_count, *crossing; /* tensors that leave their layer, in order; only when cuttable */
     int class_count;
     struct cost_class *classes;
     struct cost_table *tables;
@@ -108,6 +109,7 @@ struct cost_end cost_to_end(const struct cost_full *c, int edge, const struct sc
 /* What a received or returned node pays beside. */
 void cost_of_boundary(const struct cost_full *c, const struct sc_cost_node *node, const struct sc_strategy *s,
                       struct cost_sink *sink);
+bool cost_find_crossing(struct cost_full *c);
 /* Is the op in the layers of these costs? */
 static inline bool cost_has_op(const struct cost_full *c, int op)
 {

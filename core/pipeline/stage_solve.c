@@ -16,6 +16,7 @@
 
 /* Larger tables than this many entries are refused (2 GiB of doubles). */
 static const double table_limit = 0x1p28;
+static const int most_hosted = 4096;
 
 struct entry {
     int next, devices, least, successors, option; /* next: layer behind the stage; least … successors stages follow */
@@ -31,12 +32,12 @@ struct solver {
     bool open_top; /* the last level stands for itself and all beyond */
     int *first;    /* entries of layer i: first[i] … first[i + 1] */
     struct entry *entries;
-    double *table;   /* [(level * (layers + 1) + i) * (devices + 1) + d] */
-    double *nothing; /* the row behind the last layer: 0 on no devices */
-    double *times;   /* distinct, increasing */
+    double *table;           /* [(level * (layers + 1) + i) * (devices + 1) + d] */
+    unsigned char *variants; /* [n * (devices + 1) + d]: of n devices when d are left with them */
+    double *nothing;         /* the row behind the last layer: 0 on no devices */
+    double *times;           /* distinct, increasing */
     int time_count;
-    double best; /* objective of the best plan so far, and the limit t that gives it */
-    int best_time;
+    double best, best_limit; /* objective of the best plan so far, and the limit t that gives it */
 };
 
 static double *row_of(const struct solver *s, int level, int layer)
@@ -168,18 +169,24 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool prepare_times(struct solver *s)
+/* The distinct times of entries above `low`, up to `high`. */
+static bool prepare_times(struct solver *s, double low, double high)
 {
-    int total = s->first[s->problem->layers];
+    int total = s->first[s->problem->layers], count = 0;
     int variants = s->problem->host_devices > 0 ? 4 : 1;
-    s->times = sc_calloc((size_t)total * (size_t)variants + 1, sizeof *s->times);
+    for (int i = 0; i < total; i++)
+        for (int v = 0; v < variants; v++)
+            count += s->entries[i].seconds[v] > low && s->entries[i].seconds[v] <= high;
+    s->times = sc_calloc((size_t)count + 1, sizeof *s->times);
     if (!s->times)
         return false;
+    count = 0;
     for (int i = 0; i < total; i++)
-        memcpy(s->times + i * variants, s->entries[i].seconds, (size_t)variants * sizeof *s->times);
-    total *= variants;
-    qsort(s->times, (size_t)total, sizeof *s->times, by_value);
-    for (int i = 0; i < total; i++)
+        for (int v = 0; v < variants; v++)
+            if (s->entries[i].seconds[v] > low && s->entries[i].seconds[v] <= high)
+                s->times[count++] = s->entries[i].seconds[v];
+    qsort(s->times, (size_t)count, sizeof *s->times, by_value);
+    for (int i = 0; i < count; i++)
         if (s->time_count == 0 || s->times[s->time_count - 1] != s->times[i])
             s->times[s->time_count++] = s->times[i];
     return true;
@@ -209,14 +216,26 @@ static int variant(const struct solver *s, int devices, int at)
 
 static void relax_hosts(const struct solver *s, double *out, const double *rest, const struct entry *e, double limit)
 {
-    int devices = s->problem->devices;
-    for (int d = e->devices; d <= devices; d++) {
-        int v = variant(s, e->devices, devices - d);
-        if (v == FORBIDDEN || e->seconds[v] > limit)
-            continue;
-        double value = e->seconds[v] + rest[d - e->devices];
+    int devices = s->problem->devices, n = e->devices;
+    const unsigned char *variants = s->variants + (size_t)n * ((size_t)devices + 1);
+    double seconds[5];
+    for (int v = 0; v < 4; v++)
+        seconds[v] = e->seconds[v] <= limit ? e->seconds[v] : INFINITY;
+    seconds[FORBIDDEN] = INFINITY;
+    for (int d = n; d <= devices; d++) {
+        double value = seconds[variants[d]] + rest[d - n];
         out[d] = value < out[d] ? value : out[d];
     }
+}
+
+static bool prepare_variants(struct solver *s)
+{
+    size_t devices = (size_t)s->problem->devices + 1;
+    s->variants = sc_calloc(devices * devices, sizeof *s->variants);
+    for (int n = 1; s->variants && n < (int)devices; n++)
+        for (int d = n; d < (int)devices; d++)
+            s->variants[(size_t)n * devices + (size_t)d] = (unsigned char)variant(s, n, s->problem->devices - d);
+    return s->variants != NULL;
 }
 
 static void relax_entry(const struct solver *s, double *row, const double *rest, const struct entry *e, double limit)
@@ -309,14 +328,66 @@ static int trace(const struct solver *s, double limit, int level, int *stages)
 
 /* ---- the search over the longest stage ---- */
 
-static void take(struct solver *s, int time, double sum)
+static double longest_of(const struct solver *s, int count, const int *stages)
 {
-    double value =
-        s->problem->objective == SC_OBJECTIVE_PIPELINE ? sum + (s->problem->microbatches - 1) * s->times[time] : sum;
+    double longest = 0;
+    int at = 0;
+    for (int i = 0; i < count; i++) {
+        const struct sc_stage_option *o = &s->problem->options[stages[i]];
+        int v = variant(s, s->problem->submeshes[o->submesh], at);
+        longest = fmax(longest, o->seconds + o->in_s[v & 1] + o->out_s[v >> 1]);
+        at += s->problem->submeshes[o->submesh];
+    }
+    return longest;
+}
+
+static void take(struct solver *s, double limit, double sum)
+{
+    double value = sum;
+    if (s->problem->objective == SC_OBJECTIVE_PIPELINE)
+        value += (s->problem->microbatches - 1) * limit;
+    else if (s->problem->objective == SC_OBJECTIVE_THROUGHPUT)
+        value = limit;
     if (value < s->best) {
         s->best = value;
-        s->best_time = time;
+        s->best_limit = limit;
     }
+}
+
+/* F at a limit, and the longest stage of the plan that gives it: that plan counts. */
+static double probe(struct solver *s, double limit, int *stages, double *longest)
+{
+    int level = 0;
+    double sum = evaluate(s, limit, &level);
+    if (isfinite(sum)) {
+        *longest = longest_of(s, trace(s, limit, level, stages), stages);
+        take(s, *longest, sum);
+    }
+    return sum;
+}
+
+/* Halve the interval in which the least feasible limit lies, before any times are sorted: plans whose longest stage is
+ * near it are good ones, and a good plan leaves few times to be looked at. */
+static bool narrow(struct solver *s, double all, double longest, double *low, double *high, int *stages)
+{
+    enum { PROBES = 16 };
+    double feasible = longest, found;
+    *low = 0;
+    for (int i = 0; i < PROBES && feasible > 0; i++) {
+        double middle = *low > 0 ? sqrt(*low * feasible) : feasible / 8;
+        if (!(middle > *low && middle < feasible))
+            break;
+        if (sc_cancelled(s->cancel))
+            return false;
+        if (isfinite(probe(s, middle, stages, &found)))
+            feasible = found;
+        else
+            *low = middle;
+    }
+    *high = feasible;
+    if (s->problem->objective == SC_OBJECTIVE_PIPELINE && s->problem->microbatches > 1)
+        *high = fmin(longest, (s->best - all) / (s->problem->microbatches - 1) * (1 + 1e-12));
+    return true;
 }
 
 /* Times low … high are open; F(high) = sum is known. */
@@ -331,7 +402,7 @@ static bool search(struct solver *s, int low, int high, double sum)
         int middle = low + (high - low) / 2;
         double there = evaluate(s, s->times[middle], &level);
         if (isfinite(there)) {
-            take(s, middle, there);
+            take(s, s->times[middle], there);
             if (there > sum && !search(s, middle + 1, high, sum)) /* equal sums: shorter times are better */
                 return false;
             high = middle;
@@ -356,15 +427,17 @@ static bool search_least(struct solver *s)
         else
             low = middle + 1;
     }
-    s->best_time = low;
-    s->best = s->times[low];
+    if (s->time_count > 0)
+        take(s, s->times[low], 0);
     return true;
 }
 
 static enum sc_status prepare(struct solver *s, struct sc_error *err)
 {
     const struct sc_stage_problem *p = s->problem;
-    if (!prepare_entries(s) || !prepare_times(s))
+    if (p->host_devices > 0 && p->devices > most_hosted)
+        return sc_fail(err, SC_LIMIT, "%d devices on hosts; up to %d are accepted", p->devices, most_hosted);
+    if (!prepare_entries(s) || (p->host_devices > 0 && !prepare_variants(s)))
         return sc_fail(err, SC_NO_MEMORY, "no memory for %d stages", p->option_count);
     s->levels = count_levels(s);
     double size = (double)s->levels * (p->layers + 1.0) * (p->devices + 1.0);
@@ -382,12 +455,9 @@ static enum sc_status prepare(struct solver *s, struct sc_error *err)
 static enum sc_status finish(struct solver *s, struct sc_stage_solution *out, struct sc_error *err)
 {
     int level = 0;
-    double limit = s->times[s->best_time];
-    out->stages = sc_calloc((size_t)s->problem->layers, sizeof *out->stages);
-    if (!out->stages)
-        return sc_fail(err, SC_NO_MEMORY, "no memory for the stages");
-    evaluate(s, limit, &level);
-    out->count = trace(s, limit, level, out->stages);
+    if (!isfinite(evaluate(s, s->best_limit, &level)))
+        return sc_fail(err, SC_INTERNAL, "the stages that were found are gone");
+    out->count = trace(s, s->best_limit, level, out->stages);
     out->latency_s = out->bound_s = sc_stage_check(s->problem, out->count, out->stages);
     out->status = SC_STAGES_OPTIMAL;
     if (!isfinite(out->latency_s))
@@ -395,35 +465,56 @@ static enum sc_status finish(struct solver *s, struct sc_stage_solution *out, st
     return SC_OK;
 }
 
+/* There is a plan: find the best. `all` is the least sum, of a plan with that longest stage. */
+static enum sc_status solve(struct solver *s, double all, double longest, struct sc_stage_solution *out,
+                            struct sc_error *err)
+{
+    const struct sc_stage_problem *p = s->problem;
+    double low = 0, high = longest, bound = all;
+    bool done = true;
+    if (p->objective != SC_OBJECTIVE_SUM) {
+        done = narrow(s, all, longest, &low, &high, out->stages);
+        if (done && !prepare_times(s, low, high))
+            return sc_fail(err, SC_NO_MEMORY, "no memory for the times of stages");
+        if (done && p->objective == SC_OBJECTIVE_THROUGHPUT)
+            done = search_least(s);
+        else if (done && s->time_count > 0) {
+            int level;
+            double sum = evaluate(s, s->times[s->time_count - 1], &level);
+            if (isfinite(sum)) {
+                take(s, s->times[s->time_count - 1], sum);
+                done = search(s, 0, s->time_count - 1, sum);
+            }
+        }
+        bound = p->objective == SC_OBJECTIVE_THROUGHPUT ? low : all + (p->microbatches - 1) * low;
+    }
+    enum sc_status status = finish(s, out, err);
+    if (status == SC_OK && !done) { /* stopped: a plan, and the least any could cost */
+        out->status = SC_STAGES_TIMEOUT;
+        out->bound_s = fmin(bound, out->latency_s);
+    }
+    return status;
+}
+
 enum sc_status sc_stage_solve(const struct sc_stage_problem *problem, struct sc_cancel *cancel,
                               struct sc_stage_solution *out, struct sc_error *err)
 {
-    struct solver s = {.problem = problem, .cancel = cancel, .best = INFINITY};
-    double began = sc_now();
-    int level;
+    struct solver s = {.problem = problem, .cancel = cancel, .best = INFINITY, .best_limit = INFINITY};
+    double began = sc_now(), longest = 0;
     *out = (struct sc_stage_solution){.status = SC_STAGES_INFEASIBLE, .latency_s = INFINITY, .bound_s = INFINITY};
     enum sc_status status = prepare(&s, err);
-    double sum = status == SC_OK && s.time_count ? evaluate(&s, INFINITY, &level) : INFINITY;
-    if (status == SC_OK && isfinite(sum)) {
-        bool done = true;
-        take(&s, s.time_count - 1, sum);
-        if (problem->objective == SC_OBJECTIVE_PIPELINE)
-            done = search(&s, 0, s.time_count - 1, sum);
-        else if (problem->objective == SC_OBJECTIVE_THROUGHPUT)
-            done = search_least(&s);
-        status = finish(&s, out, err);
-        if (status == SC_OK && !done) { /* stopped: a plan, and the least any could cost */
-            out->status = SC_STAGES_TIMEOUT;
-            out->bound_s = problem->objective == SC_OBJECTIVE_THROUGHPUT
-                               ? s.times[0]
-                               : sum + (problem->microbatches - 1) * s.times[0];
-        }
-    }
+    out->stages = status == SC_OK ? sc_calloc((size_t)problem->layers + 1, sizeof *out->stages) : NULL;
+    if (status == SC_OK && !out->stages)
+        status = sc_fail(err, SC_NO_MEMORY, "no memory for the stages");
+    double all = status == SC_OK ? probe(&s, INFINITY, out->stages, &longest) : INFINITY;
+    if (status == SC_OK && isfinite(all))
+        status = solve(&s, all, longest, out, err);
     sc_free(s.first);
     sc_free(s.entries);
     sc_free(s.times);
     sc_free(s.table);
     sc_free(s.nothing);
+    sc_free(s.variants);
     out->seconds = sc_now() - began;
     return status;
 }

@@ -35,6 +35,12 @@ struct view {
     struct sc_ranges *ranges;
     int sweep_count;
     struct sweep sweeps[MOST_SWEEPS];
+    struct border *borders; /* layers × layers; of the first view of a submesh, NULL for others */
+};
+
+/* What a run pays for tensors that pass its ends, in objective seconds: [1] when the neighbour is on another host. */
+struct border {
+    double in_s[2], out_s[2];
 };
 
 /* What is known of a run on a view: bounds on its objective for in_flight from … to. */
@@ -84,6 +90,7 @@ static void view_free(struct view *v)
         return;
     for (int i = 0; i < v->sweep_count; i++)
         sc_free(v->sweeps[i].value);
+    sc_free(v->borders);
     sc_ranges_free(v->ranges);
     sc_problem_free(v->pinned);
     sc_arena_free(v->arena);
@@ -507,12 +514,33 @@ static bool may_be_stage(const struct search *s, int first, int last)
     return true;
 }
 
+static enum sc_status make_borders(struct search *s, struct view *v)
+{
+    if (v->borders)
+        return SC_OK;
+    v->borders = sc_calloc((size_t)s->layers * (size_t)s->layers, sizeof *v->borders);
+    if (!v->borders)
+        return no_memory(s->err);
+    for (int first = 0; first < s->layers; first++)
+        for (int last = first; last < s->layers; last++)
+            for (int hosts = 0; hosts < 2; hosts++) {
+                struct sc_transfer t = sc_costs_transfer(v->tables.costs, first, last, hosts, hosts);
+                struct border *b = &v->borders[first * s->layers + last];
+                b->in_s[hosts] = (t.in_forward_s + t.in_backward_s) * s->microbatches;
+                b->out_s[hosts] = (t.out_forward_s + t.out_backward_s) * s->microbatches;
+            }
+    return SC_OK;
+}
+
 static enum sc_status make_options(struct search *s)
 {
     s->options.count = 0;
     bool ok = true;
     for (int m = 0; ok && m < s->submesh_count; m++) {
-        const struct sc_costs *costs = s->submesh[m].view[0]->tables.costs;
+        struct view *v = s->submesh[m].view[0];
+        enum sc_status status = make_borders(s, v);
+        if (status != SC_OK)
+            return status;
         for (int first = 0; ok && first < s->layers; first++) {
             if (sc_cancelled(s->cancel))
                 return SC_CANCELLED;
@@ -521,11 +549,8 @@ static enum sc_status make_options(struct search *s)
                 if (!may_be_stage(s, first, last) || !best_view(s, m, first, last, 1, NULL, &ignored))
                     continue;
                 struct sc_stage_option border = {.first = first, .last = last, .submesh = m};
-                for (int hosts = 0; hosts < 2; hosts++) {
-                    struct sc_transfer t = sc_costs_transfer(costs, first, last, hosts, hosts);
-                    border.in_s[hosts] = (t.in_forward_s + t.in_backward_s) * s->microbatches;
-                    border.out_s[hosts] = (t.out_forward_s + t.out_backward_s) * s->microbatches;
-                }
+                memcpy(border.in_s, v->borders[first * s->layers + last].in_s, sizeof border.in_s);
+                memcpy(border.out_s, v->borders[first * s->layers + last].out_s, sizeof border.out_s);
                 ok = add_options(s, m, first, last, border);
             }
         }
@@ -579,11 +604,12 @@ static double price_answer(const struct search *s, const struct chosen *stages, 
     for (int i = 0; i < count; i++) {
         const struct chosen *c = &stages[i];
         const struct submesh *m = &s->submesh[c->submesh];
+        if (!c->view)
+            return INFINITY;
         int end = at + m->hosts * m->devices;
-        struct sc_transfer t = sc_costs_transfer(c->view->tables.costs, c->first, c->last, at % s->host_devices == 0,
-                                                 end % s->host_devices == 0);
-        double in = t.in_forward_s + t.in_backward_s, out = t.out_forward_s + t.out_backward_s;
-        double seconds = (upper ? c->upper : c->lower) + in * s->microbatches + out * s->microbatches;
+        const struct border *b = &m->view[0]->borders[c->first * s->layers + c->last];
+        double seconds =
+            (upper ? c->upper : c->lower) + b->in_s[at % s->host_devices == 0] + b->out_s[end % s->host_devices == 0];
         sum += seconds;
         longest = fmax(longest, seconds);
         at = end;

@@ -13,6 +13,7 @@
  * choices, and the frontiers of labels.c close the gap, for growing thresholds above the bound.
  */
 #include "solve/frontier.h"
+#include "solve/front.h"
 #include "solve/labels.h"
 
 #include <math.h>
@@ -22,36 +23,9 @@ enum { MOST_PRICES = 60, MOST_LABELS = 8 << 20 };
 static const double most_priced = 2251799813685248.0; /* 2^51: the largest sum of prices that stays exact */
 static const double prune_widest = 1 << 23;
 
-struct part {
-    double low, high; /* capacity -low; choices with m >= high are forbidden */
-    double bound;     /* without the core's constant */
-};
-
-struct point {
-    double lambda, cost, usage, peak, total; /* of the plan that is best at lambda; total with prices */
-    int *plan;
-};
-
-struct front {
-    struct sc_core *core;
-    const struct sc_core_view *view;
-    struct sc_elim *elim;
-    const struct sc_core_sink *sink;
-    struct sc_arena *arena;
-    int n;
-    double **g, **m, **cost, **priced, **marginal; /* a node and choice each */
-    double base_peak;                              /* of the slots that nobody owns: minus their least room */
-    double least_peak;                             /* no plan has less */
-    double cutoff;                                 /* without the core's constant: plans must cost at most this */
-    double total_usage;
-    double lambda; /* of the part that gave the best plan */
-    int *full;     /* a plan of the whole core */
-    SC_VEC(struct part) parts;
-};
-
 /* ---- the form --------------------------------------------------------------------------------------- */
 
-static double **rows(struct front *f)
+static double **rows(struct sc_front *f)
 {
     double **out = sc_arena_calloc(f->arena, (size_t)f->n + 1, sizeof *out);
     for (int i = 0; out && i < f->n; i++)
@@ -61,7 +35,7 @@ static double **rows(struct front *f)
 }
 
 /* What node i uses throughout: its use in its longest segment, when its segments leave no slot out. */
-static void find_common(struct front *f, int i)
+static void find_common(struct sc_front *f, int i)
 {
     const struct sc_core_node *x = &f->core->node[f->view->nodes[i]];
     int reached = 0, longest = -1;
@@ -80,7 +54,7 @@ static void find_common(struct front *f, int i)
 }
 
 /* Slots in which node i uses other than g are its own; m is the worst of them. False when another node owns one. */
-static bool find_peaks(struct front *f, int i, int *owner)
+static bool find_peaks(struct sc_front *f, int i, int *owner)
 {
     const struct sc_core_node *x = &f->core->node[f->view->nodes[i]];
     for (int s = 0; s < x->seg_count; s++) {
@@ -100,7 +74,7 @@ static bool find_peaks(struct front *f, int i, int *owner)
     return true;
 }
 
-static enum sc_status find_form(struct front *f, bool *fits)
+static enum sc_status find_form(struct sc_front *f, bool *fits)
 {
     int *owner = sc_calloc((size_t)f->core->slot_count + 1, sizeof *owner);
     if (!owner)
@@ -127,7 +101,7 @@ static enum sc_status find_form(struct front *f, bool *fits)
 
 /* ---- prices ----------------------------------------------------------------------------------------- */
 
-static enum sc_status evaluate(struct front *f, double lambda, struct point *p)
+static enum sc_status evaluate(struct sc_front *f, double lambda, struct sc_front_point *p)
 {
     const struct sc_view *v = &f->view->view;
     for (int i = 0; i < f->n; i++)
@@ -151,27 +125,32 @@ static enum sc_status evaluate(struct front *f, double lambda, struct point *p)
     return SC_OK;
 }
 
-static void send(struct front *f, const struct point *p)
+void sc_front_send(struct sc_front *f)
 {
-    for (int i = 0; i < f->n; i++)
-        f->full[f->view->nodes[i]] = p->plan[i];
     f->cutoff = f->sink->offer(f->sink->user, f->full) - f->core->constant - f->core->grain;
 }
 
+static void send(struct sc_front *f, const struct sc_front_point *p)
+{
+    for (int i = 0; i < f->n; i++)
+        f->full[f->view->nodes[i]] = p->plan[i];
+    sc_front_send(f);
+}
+
 /* A plan within the limit goes out; the cutoff may fall. */
-static void consider(struct front *f, const struct point *p)
+static void consider(struct sc_front *f, const struct sc_front_point *p)
 {
     if (p->usage + p->peak <= 0 && p->cost <= f->cutoff)
         send(f, p);
 }
 
-static double bound_at(const struct point *p, double capacity)
+static double bound_at(const struct sc_front_point *p, double capacity)
 {
     return p->lambda == 0 ? p->total : p->total - ceil(p->lambda * capacity) - 1;
 }
 
 /* The plan of least usage: elimination with usages for costs and tables that only forbid. *high gets no price. */
-static enum sc_status least_usage(struct front *f, struct point *high)
+static enum sc_status least_usage(struct sc_front *f, struct sc_front_point *high)
 {
     const struct sc_view *v = &f->view->view;
     struct sc_arena *arena = sc_arena_new();
@@ -204,7 +183,7 @@ static enum sc_status least_usage(struct front *f, struct point *high)
         status = sc_elim_run(elim, bare.cost);
     if (status == SC_OK) {
         sc_elim_plan(elim, high->plan);
-        *high = (struct point){.peak = f->base_peak, .total = -INFINITY, .plan = high->plan};
+        *high = (struct sc_front_point){.peak = f->base_peak, .total = -INFINITY, .plan = high->plan};
         for (int i = 0; i < f->n; i++) {
             high->cost += f->cost[i][high->plan[i]];
             high->usage += f->g[i][high->plan[i]];
@@ -220,7 +199,7 @@ static enum sc_status least_usage(struct front *f, struct point *high)
 }
 
 /* A plan that keeps the capacity: by prices from a guess upwards, or the one of least usage. SC_INFEASIBLE: none. */
-static enum sc_status find_high(struct front *f, double capacity, const struct point *low, struct point *high)
+static enum sc_status find_high(struct sc_front *f, double capacity, const struct sc_front_point *low, struct sc_front_point *high)
 {
     double lambda = (fabs(low->cost) + 1) / (low->usage + 1);
     for (int i = 0; i < 4 && lambda * (f->total_usage + 1) <= most_priced; i++, lambda *= 8) {
@@ -244,8 +223,8 @@ static enum sc_status find_high(struct front *f, double capacity, const struct p
 
 /* The best price for a capacity. `low` breaks the capacity (or is optimal at price 0), `high` keeps it. *bound is the
  * best found. */
-static enum sc_status find_price(struct front *f, double capacity, struct point *low, struct point *high,
-                                 struct point *best, double *bound)
+static enum sc_status find_price(struct sc_front *f, double capacity, struct sc_front_point *low, struct sc_front_point *high,
+                                 struct sc_front_point *best, double *bound)
 {
     enum sc_status status = evaluate(f, 0, low);
     if (status != SC_OK)
@@ -264,7 +243,7 @@ static enum sc_status find_price(struct front *f, double capacity, struct point 
     status = find_high(f, capacity, low, high);
     if (status != SC_OK)
         return status;
-    struct point middle = {.plan = best->plan};
+    struct sc_front_point middle = {.plan = best->plan};
     if (high->total > -INFINITY && bound_at(high, capacity) > *bound) {
         *bound = bound_at(high, capacity);
         best->lambda = high->lambda;
@@ -283,7 +262,7 @@ static enum sc_status find_price(struct front *f, double capacity, struct point 
         }
         if (middle.total >= low->cost + lambda * low->usage - 2.0 * f->n - 4)
             break; /* on the line through both: no price is better */
-        struct point *side = middle.usage <= capacity ? high : low;
+        struct sc_front_point *side = middle.usage <= capacity ? high : low;
         if (middle.usage == side->usage)
             break;
         int *plan = side->plan;
@@ -315,7 +294,7 @@ static double *prune_table(struct pruned *p, const struct sc_view_edge *e)
 }
 
 /* Only choices with a min-marginal of at most `most` (with prices). *empty when a node keeps none. */
-static bool prune(struct front *f, double lambda, double most, struct pruned *p, bool *empty)
+static bool prune(struct sc_front *f, double lambda, double most, struct pruned *p, bool *empty)
 {
     const struct sc_view *v = &f->view->view;
     *empty = false;
@@ -363,7 +342,7 @@ static bool prune(struct front *f, double lambda, double most, struct pruned *p,
 }
 
 /* The best plan of a part that costs at most `most`, by labels. */
-static enum sc_status by_labels(struct front *f, double lambda, double capacity, double most, struct point *out,
+static enum sc_status by_labels(struct sc_front *f, double lambda, double capacity, double most, struct sc_front_point *out,
                                 bool *found, bool *exhausted)
 {
     struct pruned p;
@@ -396,7 +375,7 @@ static enum sc_status by_labels(struct front *f, double lambda, double capacity,
         if (status == SC_INFEASIBLE || status == SC_LIMIT)
             status = SC_OK;
         if (*found) {
-            *out = (struct point){.lambda = lambda, .cost = labels.best, .peak = f->base_peak, .plan = out->plan};
+            *out = (struct sc_front_point){.lambda = lambda, .cost = labels.best, .peak = f->base_peak, .plan = out->plan};
             for (int i = 0; i < f->n; i++) {
                 int c = out->plan[i] = p.kept[i][out->plan[i]];
                 out->usage += f->g[i][c];
@@ -411,13 +390,13 @@ static enum sc_status by_labels(struct front *f, double lambda, double capacity,
 
 /* ---- parts ------------------------------------------------------------------------------------------- */
 
-static enum sc_status split(struct front *f, const struct part *part, double peak, double bound)
+static enum sc_status split(struct sc_front *f, const struct sc_front_part *part, double peak, double bound)
 {
-    struct part below = {part->low, peak, bound}, above = {peak, part->high, bound};
+    struct sc_front_part below = {part->low, peak, bound}, above = {peak, part->high, bound};
     return sc_vec_push(&f->parts, below) && sc_vec_push(&f->parts, above) ? SC_OK : SC_NO_MEMORY;
 }
 
-static double least_bound(const struct front *f, size_t *at)
+static double least_bound(const struct sc_front *f, size_t *at)
 {
     double least = INFINITY;
     for (size_t i = 0; i < f->parts.count; i++)
@@ -429,7 +408,7 @@ static double least_bound(const struct front *f, size_t *at)
 }
 
 /* The part under way has a better bound: so has the whole, as far as the other parts allow. */
-static void raise_bound(struct front *f, struct part *part, double bound)
+static void raise_bound(struct sc_front *f, struct sc_front_part *part, double bound)
 {
     size_t at;
     part->bound = fmax(part->bound, bound);
@@ -438,11 +417,11 @@ static void raise_bound(struct front *f, struct part *part, double bound)
 }
 
 /* Solve a part by thresholds that grow from its bound. */
-static enum sc_status close_gap(struct front *f, struct part *part, double lambda, struct point *high, bool *exhausted)
+static enum sc_status close_gap(struct sc_front *f, struct sc_front_part *part, double lambda, struct sc_front_point *high, bool *exhausted)
 {
     double capacity = -part->low, bound = part->bound;
     double step = (fmin(f->cutoff, high->cost) - bound) / 64 + 1;
-    struct point again = {.plan = high->plan};
+    struct sc_front_point again = {.plan = high->plan};
     enum sc_status status = evaluate(f, lambda, &again);
     if (status == SC_OK)
         status = sc_elim_descend(f->elim);
@@ -450,7 +429,7 @@ static enum sc_status close_gap(struct front *f, struct part *part, double lambd
         status = sc_elim_marginal(f->elim, i, f->marginal[i]);
     while (status == SC_OK && bound <= f->cutoff) {
         double most = floor(fmin(f->cutoff, bound + step));
-        struct point best = {.plan = high->plan};
+        struct sc_front_point best = {.plan = high->plan};
         bool found;
         status = by_labels(f, lambda, capacity, most, &best, &found, exhausted);
         if (status != SC_OK || *exhausted)
@@ -469,8 +448,8 @@ static enum sc_status close_gap(struct front *f, struct part *part, double lambd
     return status;
 }
 
-static enum sc_status solve_part(struct front *f, struct part *part, struct point *low, struct point *high,
-                                 struct point *best, bool *exhausted)
+static enum sc_status solve_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_point *low, struct sc_front_point *high,
+                                 struct sc_front_point *best, bool *exhausted)
 {
     const struct sc_view *v = &f->view->view;
     double capacity = -part->low, bound;
@@ -489,8 +468,10 @@ static enum sc_status solve_part(struct front *f, struct part *part, struct poin
     if (status != SC_OK)
         return status;
     raise_bound(f, part, bound);
-    if (part->bound > f->cutoff)
-        return SC_OK;
+    if (part->bound <= f->cutoff && low->usage + low->peak > 0)
+        status = sc_front_cross(f, low, high);
+    if (status != SC_OK || part->bound > f->cutoff)
+        return status;
     if (high->usage + high->peak > 0)
         return split(f, part, high->peak, part->bound);
     if (f->lambda == 0) /* until a plan tells which price is right */
@@ -498,10 +479,10 @@ static enum sc_status solve_part(struct front *f, struct part *part, struct poin
     return f->sink->stop(f->sink->user) ? SC_CANCELLED : close_gap(f, part, best->lambda, high, exhausted);
 }
 
-static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
+static enum sc_status solve_parts(struct sc_front *f, enum sc_frontier_end *end)
 {
-    struct point low = {0}, high = {0}, best = {0};
-    struct part all = {f->least_peak, INFINITY, -INFINITY};
+    struct sc_front_point low = {0}, high = {0}, best = {0};
+    struct sc_front_part all = {f->least_peak, INFINITY, -INFINITY};
     bool exhausted = false;
     size_t at = 0;
     low.plan = sc_arena_calloc(f->arena, (size_t)f->n, sizeof *low.plan);
@@ -516,7 +497,7 @@ static enum sc_status solve_parts(struct front *f, enum sc_frontier_end *end)
         }
         if (bound > -INFINITY)
             f->sink->bound(f->sink->user, bound + f->core->constant);
-        struct part part = f->parts.data[at];
+        struct sc_front_part part = f->parts.data[at];
         f->parts.data[at] = f->parts.data[--f->parts.count];
         status = solve_part(f, &part, &low, &high, &best, &exhausted);
         if (status == SC_CANCELLED)
@@ -532,7 +513,7 @@ enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view 
                                 double cutoff, const struct sc_core_sink *sink, double *lambda,
                                 enum sc_frontier_end *end)
 {
-    struct front f = {.core = core,
+    struct sc_front f = {.core = core,
                       .view = view,
                       .elim = elim,
                       .sink = sink,
