@@ -184,15 +184,18 @@ static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rec
     const struct sc_op *o = &app->graph->ops[row->op];
     char copies[48] = "";
     struct tui_rect part = rect;
-    if (row->copies > 1 && rect.width >= 70)
-        snprintf(copies, sizeof copies, "\xce\x94 of one copy, p pins all %d", row->copies);
+    if (row->copies > 1)
+        snprintf(copies, sizeof copies,
+                 rect.width >= 70 ? "\xce\x94 of one copy, p pins all %d" : "\xce\x94 one of \xc3\x97%d", row->copies);
     tui_right(grid, rect, 0, 0, rect.width - 1, TUI_DIM, copies);
     part.width -= tui_text_width(copies) + 2;
     int end = tui_text(grid, part, 0, 0, TUI_TITLE, o->name);
     end = tui_text(grid, part, end + 2, 0, TUI_PLAIN, o->kind->name);
     tui_text(grid, part, end + 2, 0, TUI_DIM, o->rule->text);
     tui_text(grid, rect, MARK, 1, TUI_DIM, "strategy");
-    tui_right(grid, rect, MARK + columns.name, 1, DELTA - 1, TUI_DIM, "\xce\x94 iteration");
+    bool proven = app->plan && app->plan->status == SC_SOLVED_OPTIMAL;
+    tui_right(grid, rect, MARK + columns.name, 1, DELTA - 1, TUI_DIM,
+              proven || !app->candidate_count ? "\xce\x94 iteration" : "\xce\x94 at least");
     for (int i = 0; i < columns.costs; i++)
         tui_right(grid, rect, MARK + columns.name + DELTA + COST * i, 1, COST, TUI_DIM, heads[i]);
 }
