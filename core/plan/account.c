@@ -147,7 +147,10 @@ static void add_memory(struct sc_memory *sum, const struct sc_memory *more)
 static double model_flops(const struct sc_costs *costs)
 {
     double passes = costs->options.mode == SC_TRAIN ? costs->options.remat == SC_REMAT_LAYER ? 4 : 3 : 1;
-    return costs->graph->flops * passes * costs->options.microbatches;
+    double flops = 0;
+    for (int op = 0; op < costs->graph->op_count; op++)
+        flops += costs->op_node[op] >= 0 ? costs->graph->ops[op].flops : 0; /* of the stage */
+    return flops * passes * costs->options.microbatches;
 }
 
 enum sc_status plan_account(struct plan_full *full, struct sc_error *err)

@@ -48,7 +48,7 @@ struct known {
     uint64_t view, run;
     int from, to;
     double lower, upper; /* equal: exact; +inf: no plan */
-    bool closed;         /* not to be worked on further */
+    int *choices;        /* of the plan that costs `upper`, a node of the stage's costs; NULL without one */
 };
 
 struct hierarchy {
@@ -105,6 +105,8 @@ void hierarchy_free(struct hierarchy *h)
         return;
     for (size_t i = 0; i < h->views.count; i++)
         view_free(h->views.data[i]);
+    for (size_t i = 0; i < h->known.count; i++)
+        sc_free(h->known.data[i].choices);
     sc_vec_free(&h->views);
     sc_vec_free(&h->known);
     sc_vec_free(&h->before);
@@ -320,9 +322,9 @@ static int most_in_flight(double peak, double each, double limit, int in_flight,
     return more > microbatches ? microbatches : in_flight + (int)more;
 }
 
-/* Solve a run as a stage. */
-static enum sc_status solve_run(struct search *s, const struct view *v, int first, int last, int in_flight, bool deltas,
-                                struct attempt *out, struct cached_tables *tables)
+/* Solve a run as a stage; with `known` choices they are the plan, and nothing is searched. */
+static enum sc_status solve_run(struct search *s, const struct view *v, int first, int last, int in_flight,
+                                const int *known, struct attempt *out, struct cached_tables *tables)
 {
     *out = (struct attempt){.arena = sc_arena_new(), .tables = tables};
     *tables = (struct cached_tables){0};
@@ -339,10 +341,10 @@ static enum sc_status solve_run(struct search *s, const struct view *v, int firs
         status = plan_pins_apply(tables->problem, tables->costs, &out->pins, NULL, tables->problem->limit,
                                  &out->problem, s->err);
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
-    options.solver = s->settings->solver;
-    options.gap = s->settings->gap;
+    options.solver = known ? SC_SOLVER_EXACT : s->settings->solver;
+    options.gap = known ? INFINITY : s->settings->gap;
+    options.warm = known;
     options.cancel = &part;
-    options.marginals = deltas;
     if (status == SC_OK)
         status = sc_solve(out->problem, &options, &out->solution, s->err);
     return status;
@@ -384,7 +386,7 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
 {
     struct attempt attempt;
     struct cached_tables tables;
-    enum sc_status status = solve_run(s, v, first, last, in_flight, false, &attempt, &tables);
+    enum sc_status status = solve_run(s, v, first, last, in_flight, NULL, &attempt, &tables);
     const struct sc_solution *solution = attempt.solution;
     double base = v->sweeps[0].value[first * s->layers + last];
     if (status == SC_OK && sc_cancelled(s->cancel) && !solution->choices)
@@ -393,7 +395,6 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
         struct known k = {.run = sc_ranges_key(v->ranges, first, last), .from = in_flight, .to = in_flight};
         k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
         k.upper = solution->cost;
-        k.closed = true;
         if (solution->status == SC_SOLVED_INFEASIBLE) {
             k.lower = k.upper = INFINITY;
             k.to = s->microbatches;
@@ -406,8 +407,13 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
                 k.to = most_in_flight(peak, each, tables.problem->limit, in_flight, s->microbatches);
             k.from = k.upper == base ? 1 : in_flight;
         }
-        if (!add_known(s, v, k))
+        size_t size = (size_t)tables.costs->node_count * sizeof *k.choices;
+        if (solution->choices && (k.choices = sc_alloc(size)))
+            memcpy(k.choices, solution->choices, size);
+        if (!add_known(s, v, k)) {
+            sc_free(k.choices);
             status = no_memory(s->err);
+        }
         if (status == SC_OK && k.upper > base && v->sweep_count < MOST_SWEEPS)
             status = sharpen(s, v, first, last, in_flight);
     }
@@ -793,16 +799,22 @@ static enum sc_status prepare(struct search *s, struct sc_arena *arena)
 
 static enum sc_status fill_stage(struct search *s, const struct chosen *c, int first_device, struct sc_plan_stage *out)
 {
-    struct attempt attempt;
-    struct cached_tables tables;
+    struct attempt attempt = {0};
+    struct cached_tables tables = {0};
     struct plan_full *full = planner_new_plan(s->err);
+    const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
     enum sc_status status =
-        full ? solve_run(s, c->view, c->first, c->last, c->in_flight, s->request->deltas, &attempt, &tables)
+        full ? solve_run(s, c->view, c->first, c->last, c->in_flight, k ? k->choices : NULL, &attempt, &tables)
              : SC_NO_MEMORY;
     if (!full)
         return status;
     if (status == SC_OK && !attempt.solution->choices)
         status = sc_fail(s->err, SC_CANCELLED, "cancelled while planning a stage");
+    if (status == SC_OK && k) { /* what was proven of it before */
+        attempt.solution->bound = k->lower;
+        attempt.solution->status = k->lower >= k->upper ? SC_SOLVED_OPTIMAL : SC_SOLVED_FEASIBLE;
+        attempt.solution->gap = k->lower >= k->upper ? 0 : (k->upper - k->lower) / k->upper;
+    }
     if (status == SC_OK)
         status = planner_fill(full, s->planner, &attempt, s->request, s->err);
     free_run(&attempt, &tables);
