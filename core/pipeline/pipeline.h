@@ -210,9 +210,10 @@ struct sc_timeline_state sc_timeline_state(const struct sc_timeline *timeline, d
 /* The next, or the previous, time at which any event begins or ends; +inf, or -inf, when there is none. */
 double sc_timeline_next(const struct sc_timeline *timeline, double time);
 double sc_timeline_previous(const struct sc_timeline *timeline, double time);
-/* Why the simulation differs from the formula, a sentence a line: what each cause (work once an iteration, sends,
- * unequal stages) adds, found by simulating without it; the sentences' seconds add up to the difference. Nothing is
- * added when they agree within 0.1 %. Errors as of sc_timeline_simulate. */
+/* Why the simulation differs from the formula, a sentence a line: first by how much, then what each cause (unequal
+ * stages, sends, work once an iteration) adds, found by simulating without it. Causes of less than 0.01 % are left out;
+ * all causes add up to the difference. Nothing is added when they agree within 0.1 %. Errors as of
+ * sc_timeline_simulate. */
 enum sc_status sc_timeline_explain(const struct sc_timeline *timeline, struct sc_cancel *cancel, struct sc_str *out,
                                    struct sc_error *err);
 
