@@ -199,7 +199,8 @@ static enum sc_status least_usage(struct sc_front *f, struct sc_front_point *hig
 }
 
 /* A plan that keeps the capacity: by prices from a guess upwards, or the one of least usage. SC_INFEASIBLE: none. */
-static enum sc_status find_high(struct sc_front *f, double capacity, const struct sc_front_point *low, struct sc_front_point *high)
+static enum sc_status find_high(struct sc_front *f, double capacity, const struct sc_front_point *low,
+                                struct sc_front_point *high)
 {
     double lambda = (fabs(low->cost) + 1) / (low->usage + 1);
     for (int i = 0; i < 4 && lambda * (f->total_usage + 1) <= most_priced; i++, lambda *= 8) {
@@ -223,8 +224,8 @@ static enum sc_status find_high(struct sc_front *f, double capacity, const struc
 
 /* The best price for a capacity. `low` breaks the capacity (or is optimal at price 0), `high` keeps it. *bound is the
  * best found. */
-static enum sc_status find_price(struct sc_front *f, double capacity, struct sc_front_point *low, struct sc_front_point *high,
-                                 struct sc_front_point *best, double *bound)
+static enum sc_status find_price(struct sc_front *f, double capacity, struct sc_front_point *low,
+                                 struct sc_front_point *high, struct sc_front_point *best, double *bound)
 {
     enum sc_status status = evaluate(f, 0, low);
     if (status != SC_OK)
@@ -342,8 +343,8 @@ static bool prune(struct sc_front *f, double lambda, double most, struct pruned 
 }
 
 /* The best plan of a part that costs at most `most`, by labels. */
-static enum sc_status by_labels(struct sc_front *f, double lambda, double capacity, double most, struct sc_front_point *out,
-                                bool *found, bool *exhausted)
+static enum sc_status by_labels(struct sc_front *f, double lambda, double capacity, double most,
+                                struct sc_front_point *out, bool *found, bool *exhausted)
 {
     struct pruned p;
     bool empty, wide = false;
@@ -375,7 +376,8 @@ static enum sc_status by_labels(struct sc_front *f, double lambda, double capaci
         if (status == SC_INFEASIBLE || status == SC_LIMIT)
             status = SC_OK;
         if (*found) {
-            *out = (struct sc_front_point){.lambda = lambda, .cost = labels.best, .peak = f->base_peak, .plan = out->plan};
+            *out =
+                (struct sc_front_point){.lambda = lambda, .cost = labels.best, .peak = f->base_peak, .plan = out->plan};
             for (int i = 0; i < f->n; i++) {
                 int c = out->plan[i] = p.kept[i][out->plan[i]];
                 out->usage += f->g[i][c];
@@ -417,7 +419,8 @@ static void raise_bound(struct sc_front *f, struct sc_front_part *part, double b
 }
 
 /* Solve a part by thresholds that grow from its bound. */
-static enum sc_status close_gap(struct sc_front *f, struct sc_front_part *part, double lambda, struct sc_front_point *high, bool *exhausted)
+static enum sc_status close_gap(struct sc_front *f, struct sc_front_part *part, double lambda,
+                                struct sc_front_point *high, bool *exhausted)
 {
     double capacity = -part->low, bound = part->bound;
     double step = (fmin(f->cutoff, high->cost) - bound) / 64 + 1;
@@ -448,8 +451,8 @@ static enum sc_status close_gap(struct sc_front *f, struct sc_front_part *part, 
     return status;
 }
 
-static enum sc_status solve_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_point *low, struct sc_front_point *high,
-                                 struct sc_front_point *best, bool *exhausted)
+static enum sc_status solve_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_point *low,
+                                 struct sc_front_point *high, struct sc_front_point *best, bool *exhausted)
 {
     const struct sc_view *v = &f->view->view;
     double capacity = -part->low, bound;
@@ -514,12 +517,12 @@ enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view 
                                 enum sc_frontier_end *end)
 {
     struct sc_front f = {.core = core,
-                      .view = view,
-                      .elim = elim,
-                      .sink = sink,
-                      .n = view->view.node_count,
-                      .cutoff = cutoff - core->constant - core->grain,
-                      .arena = sc_arena_new()};
+                         .view = view,
+                         .elim = elim,
+                         .sink = sink,
+                         .n = view->view.node_count,
+                         .cutoff = cutoff - core->constant - core->grain,
+                         .arena = sc_arena_new()};
     bool fits = false;
     enum sc_status status = SC_NO_MEMORY;
     *end = SC_FRONTIER_NOT;
