@@ -50,9 +50,9 @@ static void end(struct ladder *l)
 /* From core units to the problem's, less what rounding may have changed. */
 static void lower_bound(struct ladder *l, double units)
 {
-    /* Plans that cost as much as the best one may have been deleted: a bound says nothing beyond that cost. */
+    /* Plans that cost as much as what is wanted may have been deleted: a bound says nothing beyond that cost. */
     double bound = units == INFINITY ? INFINITY : units * l->core->unit - l->core->error;
-    sc_job_bound(l->job, fmin(bound, l->job->solution->cost));
+    sc_job_bound(l->job, fmin(bound, sc_job_wanted(l->job)));
 }
 
 static void offer(struct ladder *l, const int *plan)
@@ -61,26 +61,36 @@ static void offer(struct ladder *l, const int *plan)
     sc_job_plan(l->job, l->choices);
 }
 
-/* The cost of the best plan, in core units. */
+/* The cost of the best plan, or what plans must cost less than, in core units. */
 static double cutoff(const struct ladder *l)
 {
-    return l->job->solution->cost / l->core->unit;
+    return sc_job_wanted(l->job) / l->core->unit;
 }
 
-/* It is proven that no plan is cheaper than the best one, if there is one. */
+/* It is proven that no plan is cheaper than the best one, if there is one, or that none is wanted. */
 static void no_cheaper(struct ladder *l)
 {
     struct sc_solution *s = l->job->solution;
-    s->status = s->choices ? SC_SOLVED_OPTIMAL : SC_SOLVED_INFEASIBLE;
-    if (s->choices)
-        sc_job_bound(l->job, s->cost - 2 * l->core->error);
+    double least = sc_job_wanted(l->job);
+    if (least == INFINITY)
+        s->status = SC_SOLVED_INFEASIBLE;
+    else
+        sc_job_bound(l->job, least - 2 * l->core->error);
+    if (s->choices && s->cost <= least)
+        s->status = SC_SOLVED_OPTIMAL;
+}
+
+/* Does the bound reach what plans must cost less than? */
+static bool bounded(const struct ladder *l)
+{
+    double least = sc_job_wanted(l->job);
+    return least < INFINITY && l->job->solution->bound >= least - 2 * l->core->error;
 }
 
 static bool settled(const struct ladder *l)
 {
     const struct sc_solution *s = l->job->solution;
-    return l->core->infeasible || s->status != SC_SOLVED_FEASIBLE ||
-           (s->choices && s->bound >= s->cost - 2 * l->core->error) || sc_job_stop(l->job);
+    return l->core->infeasible || s->status != SC_SOLVED_FEASIBLE || bounded(l) || sc_job_stop(l->job);
 }
 
 /* ---- rungs ------------------------------------------------------------------------------------------ */
@@ -424,7 +434,7 @@ static enum sc_status climb(struct ladder *l)
     if (status != SC_OK && status != SC_CANCELLED)
         return status;
     l->job->solution->tolerance = fmax(l->tolerance, 2 * l->core->error);
-    if (l->core->infeasible || (s->choices && s->bound >= s->cost - 2 * l->core->error))
+    if (l->core->infeasible || bounded(l))
         no_cheaper(l);
     if (status == SC_OK && s->marginal && !s->marginals_exact && l->lambda > 0 && s->choices)
         status = priced_marginals(l);

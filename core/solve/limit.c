@@ -25,6 +25,7 @@ static enum sc_status ask(struct sc_job *job, struct sc_cancel *cancel, double l
     options.cancel = cancel;
     options.progress = NULL;
     options.warm = NULL;
+    options.most = 0;
     enum sc_status status = sc_problem_vary(job->problem, 0, NULL, NULL, limit, &varied, job->err);
     if (status == SC_OK)
         status = sc_solve(varied, &options, &s, job->err);

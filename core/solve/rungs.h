@@ -35,7 +35,8 @@ double sc_job_plan(struct sc_job *job, const int *choices);
 void sc_job_bound(struct sc_job *job, double bound); /* keeps the larger */
 void sc_job_phase(struct sc_job *job, const char *phase);
 void sc_job_trace(struct sc_job *job, const char *rung, double seconds, int nodes, int edges);
-bool sc_job_stop(const struct sc_job *job); /* cancelled, or the gap asked for is reached */
+double sc_job_wanted(const struct sc_job *job); /* plans must cost less: than the best, and what is asked for */
+bool sc_job_stop(const struct sc_job *job);     /* cancelled, or the gap asked for is reached */
 enum sc_status sc_job_no_memory(const struct sc_job *job);
 
 /* Times at which a usage limit can bind: the maximal sets of terms that are alive together. Slots are numbered by

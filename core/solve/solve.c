@@ -90,6 +90,7 @@ double sc_job_plan(struct sc_job *job, const int *choices)
         }
         memcpy(s->choices, choices, bytes);
         s->cost = check.cost;
+        s->found_s = sc_now() - job->started;
         publish(job);
     }
     return check.cost;
@@ -135,9 +136,15 @@ static double gap_of(const struct sc_solution *s)
     return gap > 0 ? gap : 0;
 }
 
+double sc_job_wanted(const struct sc_job *job)
+{
+    return job->options->most != 0 ? fmin(job->solution->cost, job->options->most) : job->solution->cost;
+}
+
 bool sc_job_stop(const struct sc_job *job)
 {
-    return sc_cancelled(job->options->cancel) || (job->solution->choices && gap_of(job->solution) <= job->options->gap);
+    return sc_cancelled(job->options->cancel) || job->solution->bound >= sc_job_wanted(job) ||
+           (job->solution->choices && gap_of(job->solution) <= job->options->gap);
 }
 
 /* ---- the call -------------------------------------------------------------------------------------- */

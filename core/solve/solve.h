@@ -139,6 +139,10 @@ struct sc_solve_trace {
 struct sc_solve_options {
     enum sc_solver solver;
     double gap; /* stop when (cost - bound) / cost <= gap; 0: to proof */
+    /* Only plans that cost less than this are wanted (0: all are). The exact solver ends as soon as it knows that there
+     * is none: then bound >= most - tolerance, and the status is TIMEOUT, or FEASIBLE when a plan turned up that costs more; never
+     * INFEASIBLE, as plans that are not wanted were not looked for. Other solvers take no notice. */
+    double most;
     uint64_t seed;
     const int *warm;              /* choices of an earlier plan, or NULL */
     bool marginals;               /* also compute min-marginals */
@@ -160,7 +164,7 @@ struct sc_solution {
     double bound;     /* proven: no plan costs less; +inf when proven infeasible */
     double gap;       /* (cost - bound) / max(|cost|, 1e-30); 0 when optimal, +inf without a plan */
     double tolerance; /* absolute tolerance of the proof; 0 when it is exact */
-    double seconds;
+    double seconds, found_s; /* of the call; from its start to the best plan */
     int trace_count;
     struct sc_solve_trace trace[32];
     /* Min-marginals, when asked for: marginal[node][choice] is the best total were that choice forced (+inf when no

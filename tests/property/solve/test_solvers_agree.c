@@ -76,6 +76,28 @@ static void limits_hold(const struct sc_problem *p, const struct sc_solution *s,
                  s->limit_feasible, s->limit_infeasible);
 }
 
+/* Only plans that cost less than so much: just more than the best, as much, less, or where there is none. */
+static void cutoff_holds(const struct sc_problem *p, const struct sc_solution *brute, uint64_t seed)
+{
+    double least = brute->choices ? brute->cost : 40;
+    for (double most = least - 3; most <= least + 1; most++) {
+        struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
+        struct sc_solution *s = NULL;
+        struct sc_error err = {0};
+        options.most = most;
+        if (most == 0 || most == least - 2)
+            continue;
+        if (sc_solve(p, &options, &s, &err) != SC_OK)
+            fail_msg("with a cutoff: %s", err.message);
+        if (brute->choices && most > least)
+            same_answer(p, s, brute, seed, "exact with a cutoff above the best");
+        else if (s->bound < most || s->bound > brute->cost || s->status == SC_SOLVED_INFEASIBLE)
+            fail_msg("seed %lu: below %g: %s, bound %g; brute force finds %g", (unsigned long)seed, most,
+                     sc_solve_status_name(s->status), s->bound, brute->cost);
+        sc_solution_free(s);
+    }
+}
+
 static void solvers_agree(void **state)
 {
     (void)state;
@@ -91,6 +113,7 @@ static void solvers_agree(void **state)
         same_answer(p, exact, brute, seed, "exact");
         same_answer(p, with, brute, seed, "exact with min-marginals");
         marginals_hold(p, with, brute, seed);
+        cutoff_holds(p, brute, seed);
         if (greedy->choices)
             assert_true(brute->choices && greedy->cost >= brute->cost && greedy->bound <= brute->cost);
         struct sc_solution *ilp = solve(p, SC_SOLVER_ILP, false);
