@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the worker runs: a planner, the differences of one node of a plan, and why.
+ * What the worker runs: a planner, the differences of one node of a plan, and why it is as it is.
  */
 #include "worker/internal.h"
 
-/* Of the Δ of a node's choices, and of an explanation: some seconds when the limit on memory binds. */
-enum { ANSWER_WORK = 1000000 };
+/* For an answer: some seconds when the limit on memory binds. Δ of a plan that is not proven stay bounds whatever is
+ * done, so less is done for them. */
+enum { ANSWER_WORK = 5000000, BOUND_WORK = 500000 };
 
 static void *start(const struct sc_loader *loader)
 {
@@ -51,9 +52,8 @@ static enum sc_status make_delta(const struct sc_plan *plan, int node, struct sc
     if (!out->delta || !out->exact)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the differences of candidates");
     struct sc_cancel part;
-    sc_cancel_part(&part, cancel, ANSWER_WORK);
-    enum sc_status status = sc_plan_exact_delta(plan, node, out->delta, out->exact, &part, err);
-    return status == SC_OK ? make_why(plan, node, -1, cancel, out, err) : status;
+    sc_cancel_part(&part, cancel, plan->status == SC_SOLVED_OPTIMAL ? ANSWER_WORK : BOUND_WORK);
+    return sc_plan_exact_delta(plan, node, out->delta, out->exact, &part, err);
 }
 
 const struct worker_engine worker_planner = {start, stop, make_plan, make_delta, make_why};

@@ -13,7 +13,7 @@ struct worker_engine {
     void (*stop)(void *engine);
     enum sc_status (*plan)(void *engine, const struct sc_plan_request *request, struct sc_plan **out,
                            struct sc_error *err);
-    /* Fills count, delta, exact and why of *out; the worker frees them, also after a failure. */
+    /* Fills count, delta and exact of *out; the worker frees them, also after a failure. */
     enum sc_status (*delta)(const struct sc_plan *plan, int node, struct sc_cancel *cancel, struct sc_result *out,
                             struct sc_error *err);
     /* Fills why of *out, against the best alternative when `choice` is -1. */

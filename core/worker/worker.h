@@ -21,13 +21,13 @@ int sc_worker_fd(const struct sc_worker *worker);
  * its own. Settings that were stopped before go on with the round that was cut. */
 enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settings *settings, uint64_t revision,
                                 double time_limit, struct sc_error *err);
-/* Ask for exact Δ of a node of `plan`, and why; replaces an earlier one. SC_CANCELLED, and nothing is asked, while a
+/* Ask for exact Δ of a node of `plan`; replaces an earlier question. SC_CANCELLED, and nothing is asked, while a
  * plan is being made; dropped when a plan is submitted. Answers are found in limited work: what is not exact then is
  * a bound. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
-/* Ask why the node's op does not run as `choice`: sc_plan_why against it. Like sc_worker_submit_delta; of the two, too,
- * only what was asked last is answered. */
+/* Ask why the node's op does not run as `choice` (-1: as its best alternative): sc_plan_why against it. Like
+ * sc_worker_submit_delta; of the two, too, only what was asked last is answered. */
 enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
                                     struct sc_error *err);
 /* What runs, or was submitted and is about to: its best plan so far is its result, the same one when it was a result
@@ -47,7 +47,7 @@ struct sc_result {
     int node;             /* DELTA, WHY */
     int choice;           /* WHY */
     int count;            /* DELTA */
-    char *why;            /* DELTA: sc_plan_why of the node's op against its best alternative; WHY: against choice */
+    char *why;            /* WHY: sc_plan_why of the node's op against choice */
     double *delta;        /* DELTA: the caller frees with sc_free */
     bool *exact;
     struct sc_error error; /* ERROR */

@@ -102,7 +102,7 @@ void tui_submit(struct tui_app *app, bool to_the_end)
     const struct sc_settings *settings = sc_session_settings(app->session);
     double limit = to_the_end ? 0 : settings->time_limit > 0 ? settings->time_limit : patience_s;
     app->wanted = sc_session_revision(app->session);
-    app->delta_asked = false;
+    app->asked = TUI_ASK_NOTHING;
     sc_plan_free(app->before);
     app->before = app->plan ? sc_plan_share(app->plan) : NULL;
     if (!app->worker)
@@ -313,24 +313,6 @@ static void say_plan(struct tui_app *app, const struct sc_plan *plan)
     sc_str_free(&text);
 }
 
-/* An answer about the op whose candidates are shown, or about one that was left meanwhile. */
-static void take_answer(struct tui_app *app, struct sc_result *result)
-{
-    bool ours = result->plan == app->plan && app->candidate_op >= 0 && app->candidate_plan == app->plan &&
-                app->plan->costs->op_node[app->candidate_op] == result->node;
-    char **text = result->kind == SC_RESULT_WHY ? &app->what_if : &app->why;
-    if (ours && result->kind == SC_RESULT_DELTA && result->count == app->candidate_count)
-        tui_candidates_refine(app, result);
-    else if (result->kind == SC_RESULT_DELTA || result->choice != app->what_if_asked)
-        ours = false;
-    if (ours) {
-        sc_free(*text);
-        *text = result->why;
-        result->why = NULL;
-    }
-    sc_plan_free(result->plan);
-}
-
 void tui_app_results(struct tui_app *app)
 {
     struct sc_result result = app->worker ? sc_worker_take(app->worker) : (struct sc_result){0};
@@ -343,8 +325,10 @@ void tui_app_results(struct tui_app *app)
     } else if (result.kind == SC_RESULT_PLAN) {
         sc_plan_free(result.plan);
     } else if (result.kind == SC_RESULT_DELTA || result.kind == SC_RESULT_WHY) {
-        take_answer(app, &result);
+        tui_candidates_answer(app, &result);
+        sc_plan_free(result.plan);
     } else if (result.kind == SC_RESULT_ERROR && result.revision == app->wanted) {
+        tui_candidates_answer(app, &result);
         app->solving = false;
         sc_error_format(&result.error, text, sizeof text);
         tui_say(app, app->cancelled ? TUI_WARN : TUI_BAD, "%s", text);
@@ -432,7 +416,7 @@ enum sc_status tui_app_new(const struct tui_start *start, struct tui_app **out, 
     if (!app)
         return sc_fail(err, SC_NO_MEMORY, "no memory for the explorer");
     app->grid.ascii = start->ascii;
-    app->candidate_op = app->what_if_asked = app->kept_op = -1;
+    app->candidate_op = app->kept_op = -1;
     app->loader = sc_import_loader();
     app->planner = sc_planner_new(&app->loader);
     enum sc_status status = app->planner ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory for the explorer");

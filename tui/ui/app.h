@@ -48,6 +48,9 @@ struct tui_gutter {
     bool bundled; /* more lanes were wanted than there are */
 };
 
+/* What the worker can be asked about an op. */
+enum tui_question { TUI_ASK_NOTHING, TUI_ASK_WHAT_IF, TUI_ASK_WHY, TUI_ASK_DELTA };
+
 /* Where a list was drawn, for the mouse. */
 struct tui_hit {
     struct tui_rect rect;
@@ -88,10 +91,12 @@ struct tui_app {
     char kept_strategy[64]; /* under the cursor of kept_op's candidates when a newer plan came */
     int kept_op;
     const struct sc_plan *candidate_plan; /* that they are of; borrowed, compared only */
-    bool candidates_refined, delta_asked;
-    char *why;         /* against the best alternative; NULL: not known yet */
-    char *what_if;     /* against the one under the cursor, that is what_if_asked; NULL: not known yet */
-    int what_if_asked; /* a choice; -1: none */
+    bool candidates_refined;
+    enum tui_question asked; /* of the worker, and not answered yet */
+    int asked_choice;
+    char *why;     /* against the best alternative; NULL: not known yet */
+    char *what_if; /* against what_if_choice; NULL: not known yet */
+    int what_if_choice;
 
     struct tui_list why_list, help_list, log_list, picker_list;
     struct tui_picker *picker; /* of the picker view; NULL until it is shown */
@@ -200,7 +205,7 @@ void tui_list_render(struct tui_app *app, const struct tui_view_ops *view, struc
 bool tui_view_write(struct tui_app *app, const struct tui_view_ops *view, int width, struct sc_str *out);
 const struct tui_view_ops *tui_focused(const struct tui_app *app); /* the view, or the pane that has the cursor */
 /* Parts of the graph view: candidates of an op, below them why; what a folded block costs. */
-void tui_candidates_refine(struct tui_app *app, const struct sc_result *result);
+void tui_candidates_answer(struct tui_app *app, struct sc_result *result);            /* may take result->why */
 const char *tui_why_text(const struct tui_app *app, bool *about_other);               /* NULL: not known yet */
 int tui_render_why(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* rows; grid NULL: only counts */
 void tui_render_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row);

@@ -27,9 +27,10 @@ void tui_candidates_drop(struct tui_app *app)
     app->candidates = NULL;
     app->why = app->what_if = NULL;
     app->candidate_count = 0;
-    app->candidate_op = app->what_if_asked = -1;
+    app->candidate_op = -1;
     app->candidate_plan = NULL;
-    app->delta_asked = app->candidates_refined = false;
+    app->candidates_refined = false;
+    app->asked = TUI_ASK_NOTHING;
     app->candidate_list = (struct tui_list){0};
 }
 
@@ -40,19 +41,27 @@ static const struct sc_candidate *other_selected(const struct tui_app *app)
     return app->pane == TUI_PANE_CANDIDATES && c && !c->chosen ? c : NULL;
 }
 
-/* Exact Δ of all first, then the words for the one under the cursor. */
+/* What is wanted most: what the strategy under the cursor would change, why the plan has its own, exact Δ of all. A
+ * question that is no longer the most wanted gives way. */
 static void ask(struct tui_app *app, const struct sc_plan *plan)
 {
     const struct sc_candidate *other = other_selected(app);
-    int node = plan->costs->op_node[app->candidate_op];
-    if (!app->delta_asked) {
-        app->delta_asked = sc_worker_submit_delta(app->worker, plan, node, NULL) == SC_OK;
-    } else if (other && app->candidates_refined && app->what_if_asked != other->choice &&
-               sc_worker_submit_why(app->worker, plan, node, other->choice, NULL) == SC_OK) {
-        app->what_if_asked = other->choice;
-        sc_free(app->what_if);
-        app->what_if = NULL;
+    int node = plan->costs->op_node[app->candidate_op], choice = -1;
+    enum tui_question question = TUI_ASK_NOTHING;
+    if (other && (!app->what_if || app->what_if_choice != other->choice)) {
+        question = TUI_ASK_WHAT_IF;
+        choice = other->choice;
+    } else if (!app->why) {
+        question = TUI_ASK_WHY;
+    } else if (!app->candidates_refined) {
+        question = TUI_ASK_DELTA;
     }
+    if (question == TUI_ASK_NOTHING || (question == app->asked && choice == app->asked_choice))
+        return;
+    enum sc_status status = question == TUI_ASK_DELTA ? sc_worker_submit_delta(app->worker, plan, node, NULL)
+                                                      : sc_worker_submit_why(app->worker, plan, node, choice, NULL);
+    app->asked = status == SC_OK ? question : TUI_ASK_NOTHING;
+    app->asked_choice = choice;
 }
 
 void tui_candidates_update(struct tui_app *app)
@@ -77,7 +86,7 @@ void tui_candidates_update(struct tui_app *app)
         ask(app, plan);
 }
 
-void tui_candidates_refine(struct tui_app *app, const struct sc_result *result)
+static void refine(struct tui_app *app, const struct sc_result *result)
 {
     const struct sc_candidate *c = selected(app);
     int choice = c ? c->choice : -1;
@@ -85,13 +94,38 @@ void tui_candidates_refine(struct tui_app *app, const struct sc_result *result)
     for (int i = 0; i < app->candidate_count; i++)
         if (app->candidates[i].choice == choice)
             app->candidate_list.cursor = i;
-    app->candidates_refined = true;
+}
+
+void tui_candidates_answer(struct tui_app *app, struct sc_result *result)
+{
+    bool ours = app->asked != TUI_ASK_NOTHING && app->candidate_plan && app->candidate_plan == app->plan;
+    if (result->kind != SC_RESULT_ERROR) /* one about an op, or a strategy, that was left meanwhile? */
+        ours = ours && result->plan == app->plan &&
+               (result->kind == SC_RESULT_DELTA) == (app->asked == TUI_ASK_DELTA) &&
+               app->plan->costs->op_node[app->candidate_op] == result->node &&
+               (result->kind == SC_RESULT_DELTA || result->choice == app->asked_choice);
+    if (!ours)
+        return;
+    if (app->asked == TUI_ASK_DELTA) {
+        if (result->kind == SC_RESULT_DELTA && result->count == app->candidate_count)
+            refine(app, result);
+        app->candidates_refined = true;
+    } else {
+        char **text = app->asked == TUI_ASK_WHY ? &app->why : &app->what_if;
+        sc_free(*text);
+        *text = result->why ? result->why : sc_calloc(1, 1);
+        result->why = NULL;
+        if (app->asked == TUI_ASK_WHAT_IF)
+            app->what_if_choice = app->asked_choice;
+    }
+    app->asked = TUI_ASK_NOTHING;
 }
 
 const char *tui_why_text(const struct tui_app *app, bool *about_other)
 {
-    *about_other = other_selected(app) != NULL;
-    return *about_other ? app->what_if : app->why;
+    const struct sc_candidate *other = other_selected(app);
+    *about_other = other != NULL;
+    return !other ? app->why : app->what_if_choice == other->choice ? app->what_if : NULL;
 }
 
 /* ---- the list ---- */

@@ -96,7 +96,6 @@ static void plans_and_differences_arrive(void **state)
         assert_true(result.exact[c] && result.delta[c] >= 0);
         assert_true(result.delta[c] == 0 || c != plan->choice[node]);
     }
-    assert_non_null(strstr(result.why, plan->graph->ops[op].name));
     int other = 0;
     while (other == plan->choice[node] || !isfinite(result.delta[other]))
         other++;
