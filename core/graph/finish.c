@@ -5,16 +5,7 @@
  */
 #include "private.h"
 
-#include <stdatomic.h>
 #include <string.h>
-
-/* The graph, its arena and its name index, released together by the last reference. */
-struct box {
-    struct sc_graph graph; /* first: a graph is its box */
-    struct sc_arena *arena;
-    struct sc_map op_names;
-    atomic_int references;
-};
 
 static enum sc_status out_of_memory(struct sc_error *err)
 {
@@ -193,7 +184,7 @@ static enum sc_status sum_up(const struct sc_graph_builder *b, struct sc_graph *
     return SC_OK;
 }
 
-static uint64_t hash_graph(const struct sc_graph *graph)
+uint64_t sc_graph_hash_content(const struct sc_graph *graph)
 {
     uint64_t h = sc_hash_text(0, graph->name);
     h = sc_hash_u64(h, (uint64_t)graph->batch);
@@ -228,7 +219,7 @@ static void *keep(struct sc_arena *arena, const void *data, size_t count, size_t
     return count ? sc_arena_copy(arena, data, count * size) : sc_arena_alloc(arena, 1);
 }
 
-static bool fill_box(struct sc_graph_builder *b, struct box *box)
+static bool fill_box(struct sc_graph_builder *b, struct sc_graph_box *box)
 {
     struct sc_graph *g = &box->graph;
     g->name = b->name;
@@ -253,7 +244,7 @@ static bool fill_box(struct sc_graph_builder *b, struct box *box)
 }
 
 /* Everything that can fail, in an arena that is still the builder's. */
-static enum sc_status finish(struct sc_graph_builder *b, struct box *box, struct sc_error *err)
+static enum sc_status finish(struct sc_graph_builder *b, struct sc_graph_box *box, struct sc_error *err)
 {
     if (!collect_uses(b))
         return out_of_memory(err);
@@ -274,7 +265,7 @@ static enum sc_status finish(struct sc_graph_builder *b, struct box *box, struct
 
 enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out, struct sc_error *err)
 {
-    struct box *box = sc_alloc(sizeof *box);
+    struct sc_graph_box *box = sc_alloc(sizeof *box);
     *out = NULL;
     if (!box)
         return out_of_memory(err);
@@ -283,7 +274,7 @@ enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out,
         sc_free(box);
         return status;
     }
-    box->graph.hash = hash_graph(&box->graph);
+    box->graph.hash = sc_graph_hash_content(&box->graph);
     box->arena = b->arena;
     box->op_names = b->op_names;
     atomic_init(&box->references, 1);
@@ -295,16 +286,17 @@ enum sc_status sc_graph_build(struct sc_graph_builder *b, struct sc_graph **out,
 
 struct sc_graph *sc_graph_share(const struct sc_graph *graph)
 {
-    struct box *box = (struct box *)(uintptr_t)graph;
+    struct sc_graph_box *box = (struct sc_graph_box *)(uintptr_t)graph;
     atomic_fetch_add(&box->references, 1);
     return &box->graph;
 }
 
 void sc_graph_free(struct sc_graph *graph)
 {
-    struct box *box = (struct box *)graph;
+    struct sc_graph_box *box = (struct sc_graph_box *)graph;
     if (!box || atomic_fetch_sub(&box->references, 1) != 1)
         return;
+    sc_graph_free(box->content);
     sc_arena_free(box->arena);
     sc_map_free(&box->op_names);
     sc_free(box);
@@ -314,7 +306,7 @@ void sc_graph_free(struct sc_graph *graph)
 
 int sc_graph_find_op(const struct sc_graph *graph, const char *name)
 {
-    const struct box *box = (const struct box *)graph;
+    const struct sc_graph_box *box = (const struct sc_graph_box *)graph;
     int64_t index;
     return sc_map_get_text(&box->op_names, name, &index) ? (int)index : -1;
 }

@@ -199,6 +199,14 @@ double sc_tensor_bytes(const struct sc_tensor *tensor);
 /* "b s h": names of the tensor's dimensions by the rule of its producer, or of its first reader. Borrowed. */
 const struct sc_walk *sc_tensor_walk(const struct sc_graph *graph, int tensor, const struct sc_rule **rule);
 
+/* The same ops in other layers: layer l begins at op first_op[l] of `graph`; first_op[0] is 0, and they increase.
+ * Inputs, parameters and caches that are in the layer of their first reader stay with it, so some may move behind
+ * others; all else keeps its order, names and classes. Repeats are found again, and the hash is of the new content.
+ * `names` NULL: "part.0", "part.1" … The caller frees *out with sc_graph_free; `graph` may be freed before. SC_INPUT
+ * when first_op is out of order, a layer would have no op that computes, or two names are equal; SC_NO_MEMORY. */
+enum sc_status sc_graph_relayer(const struct sc_graph *graph, int layer_count, const int *first_op,
+                                const char *const *names, struct sc_graph **out, struct sc_error *err);
+
 /* Builder. Shapes and dtypes of results are inferred. Errors name the op and what would be right, in err->message;
  * file, line and path are the caller's to fill in. Every function returns SC_OK or why not; after an error the builder
  * is only good for freeing. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Private to graph: rule binding, the makers behind the kind table, and what the builder keeps of a tensor.
+ * Private to graph: rule binding, the makers behind the kind table, what the builder keeps of a tensor, and what a
+ * finished graph owns.
  */
 #ifndef SC_GRAPH_PRIVATE_H
 #define SC_GRAPH_PRIVATE_H
+
+#include <stdatomic.h>
 
 #include "graph/graph.h"
 
@@ -110,6 +113,16 @@ struct sc_graph_builder {
 /* The one copy of an equal rule (text and sizes of factors); `rule->text` has to live in the builder's arena. */
 const struct sc_rule *sc_graph_intern_rule(struct sc_graph_builder *b,
                                            const struct sc_rule *rule); /* NULL: no memory */
+
+/* The graph, its arena and its name index, released together by the last reference. */
+struct sc_graph_box {
+    struct sc_graph graph; /* first: a graph is its box */
+    struct sc_arena *arena;
+    struct sc_map op_names;
+    struct sc_graph *content; /* owns the names, rules and lists that this one shares; NULL: this one does */
+    atomic_int references;
+};
+uint64_t sc_graph_hash_content(const struct sc_graph *graph);
 
 /* Runs of equal ops in a finished graph (see struct sc_repeat); allocated in `arena`. */
 enum sc_status sc_find_repeats(struct sc_arena *arena, const struct sc_graph *graph, const struct sc_repeat **out,
