@@ -217,4 +217,21 @@ double sc_timeline_previous(const struct sc_timeline *timeline, double time);
 enum sc_status sc_timeline_explain(const struct sc_timeline *timeline, struct sc_cancel *cancel, struct sc_str *out,
                                    struct sc_error *err);
 
+/* ---- layers ----------------------------------------------------------------------------------------- */
+
+/* Cut a line of ops into exactly so many layers, none empty (Alpa, OSDI 2022, section 5.2). flops: of each op;
+ * cut_bytes[i]: what passes between op i and op i + 1 (op_count - 1 numbers). No layer has more than (1 + tolerance) x
+ * the mean FLOPs of a layer. Of all such cuts the one with the least largest traffic; of those the least sum of
+ * traffic; of those the least variance of FLOPs. first_op (layers numbers) gets the first op of each layer. Exact; at
+ * worst of the order of op_count^2 steps. SC_INPUT for numbers that are negative or not finite, or more layers than
+ * ops; SC_INFEASIBLE when the tolerance is too small, with one that would do; SC_LIMIT when the tables would be too
+ * large; SC_CANCELLED, SC_NO_MEMORY. */
+enum sc_status sc_cluster_layers(int op_count, const double *flops, const double *cut_bytes, int layers,
+                                 double tolerance, struct sc_cancel *cancel, int *first_op, struct sc_error *err);
+/* The graph in so many layers, "part.0" …, clustered by forward FLOPs and the bytes of results that pass; inputs and
+ * parameters go with their first readers and are not counted. layers 0: every op that computes is its own layer, named
+ * like it. The caller frees *out with sc_graph_free. Errors: as sc_cluster_layers. */
+enum sc_status sc_cluster_graph(const struct sc_graph *graph, int layers, double tolerance, struct sc_cancel *cancel,
+                                struct sc_graph **out, struct sc_error *err);
+
 #endif
