@@ -227,11 +227,12 @@ void attempt_free(struct attempt *attempt)
 }
 
 static enum sc_status solve_attempt(struct attempt *attempt, const struct sc_plan_request *request, bool marginals,
-                                    double gap, struct sc_solution **out, struct sc_error *err)
+                                    double gap, double most, struct sc_solution **out, struct sc_error *err)
 {
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
     options.solver = request->settings->solver;
     options.gap = gap;
+    options.most = most;
     options.warm = attempt->tables->last;
     options.marginals = marginals;
     options.limits = true;
@@ -240,28 +241,8 @@ static enum sc_status solve_attempt(struct attempt *attempt, const struct sc_pla
     return sc_solve(attempt->problem, &options, out, err);
 }
 
-static enum sc_status try_mesh(struct sc_planner *planner, const struct sc_plan_request *request,
-                               const struct sc_mesh *mesh, enum sc_remat remat, bool marginals, struct attempt *out,
-                               struct sc_error *err)
-{
-    *out = (struct attempt){.arena = sc_arena_new()};
-    if (!out->arena)
-        return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
-    struct sc_cost_options options = planner_cost_options(request->settings, planner->graph, remat);
-    enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
-    if (status == SC_OK)
-        status =
-            plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins, err);
-    if (status == SC_OK)
-        status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
-                                 out->tables->problem->limit, &out->problem, err);
-    if (status == SC_OK)
-        status = solve_attempt(out, request, marginals, request->settings->gap, &out->solution, err);
-    return status;
-}
-
-/* Is `a` to be preferred? First the one that obeys more pins, then one with a plan, then the cheaper. Earlier wins
- * ties. */
+/* Is `a` to be preferred? First the one that obeys more pins, then one with a plan, then the cheaper, then the one of
+ * which more is proven. Earlier wins ties. */
 static bool better(const struct attempt *a, const struct attempt *b)
 {
     if (!b->solution)
@@ -270,7 +251,9 @@ static bool better(const struct attempt *a, const struct attempt *b)
         return a->pins.applied > b->pins.applied;
     if (!a->solution->choices != !b->solution->choices)
         return a->solution->choices != NULL;
-    return a->solution->cost < b->solution->cost;
+    if (a->solution->cost != b->solution->cost)
+        return a->solution->cost < b->solution->cost;
+    return a->solution->bound > b->solution->bound;
 }
 
 /* ---- a plan from the best attempt ---- */
@@ -432,27 +415,119 @@ static void remember(struct attempt *attempt)
         memcpy(tables->last, attempt->solution->choices, size);
 }
 
+/* A mesh, with or without rematerialisation, that the search tries. */
+struct
+try {
+    struct sc_axes shape;
+    enum sc_remat remat;
+    int applied;  /* pins it obeys; -1: not known yet */
+    double bound; /* no plan of it costs less */
+    bool closed;  /* its best plan is known, or that none is wanted */
+};
+
 /* What the search over meshes and rematerialisations has found. */
 struct search {
+    int hosts, devices, count;
+    double gap; /* plans better by so much are of no interest */
+    struct try tries[2 * PLAN_MAX_SHAPES];
     struct attempt best;
     double bound, seconds; /* no plan of any of them costs less than bound */
 };
 
-static void take_attempt(struct search *search, struct attempt *attempt)
+/* Plans of a mesh must cost less than this, unless they obey more pins than the best. 0: any will do. */
+static double wanted(const struct search *search, const struct plan_pins *pins)
 {
     const struct attempt *best = &search->best;
-    search->seconds += attempt->solution->seconds;
-    if (best->solution && attempt->pins.applied > best->pins.applied)
-        search->bound = INFINITY; /* those before could not obey as many pins: they do not count */
-    if (!best->solution || attempt->pins.applied >= best->pins.applied)
-        search->bound = fmin(search->bound, attempt->solution->bound);
+    return best->solution && best->solution->choices && best->pins.applied >= pins->applied ? best->solution->cost : 0;
+}
+
+static enum sc_status solve_mesh(struct sc_planner *planner, const struct sc_plan_request *request,
+                                 const struct search *search, const struct sc_mesh *mesh, enum sc_remat remat,
+                                 double gap, struct attempt *out, struct sc_error *err)
+{
+    *out = (struct attempt){.arena = sc_arena_new()};
+    if (!out->arena)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a plan");
+    struct sc_cost_options options = planner_cost_options(request->settings, planner->graph, remat);
+    enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
+    if (status == SC_OK)
+        status =
+            plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins, err);
+    if (status == SC_OK)
+        status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
+                                 out->tables->problem->limit, &out->problem, err);
+    bool deltas = request->deltas && search->count == 1;
+    if (status == SC_OK)
+        status = solve_attempt(out, request, deltas, gap, wanted(search, &out->pins), &out->solution, err);
+    return status;
+}
+
+static void take_attempt(struct search *search, struct try *try, struct attempt *attempt)
+{
+    const struct sc_solution *s = attempt->solution;
+    search->seconds += s->seconds;
+    try->applied = attempt->pins.applied;
+    try->bound = fmax(try->bound, s->bound);
+    try->closed = s->status == SC_SOLVED_OPTIMAL || s->status == SC_SOLVED_INFEASIBLE;
     remember(attempt);
-    if (better(attempt, best)) {
+    if (better(attempt, &search->best)) {
         attempt_free(&search->best);
         search->best = *attempt;
     } else {
         attempt_free(attempt);
     }
+}
+
+/* Solve one of the tries until the gap, the deadline or the limit of work is reached. */
+static enum sc_status run_try(struct sc_planner *planner, const struct sc_plan_request *request, struct search *search,
+                              struct try *try, double gap, double deadline, uint64_t work, struct sc_error *err)
+{
+    struct sc_mesh mesh;
+    struct attempt attempt = {0};
+    struct sc_cancel part;
+    struct sc_plan_request limited = *request;
+    sc_cancel_part(&part, request->cancel, work);
+    part.deadline = deadline;
+    limited.cancel = &part;
+    if (search->best.tables) /* not to be dropped for those of the others */
+        search->best.tables->used = ++planner->clock;
+    enum sc_status status =
+        sc_mesh_make(planner->cluster, search->hosts, search->devices, &try->shape, planner->formulas, &mesh, err);
+    if (status == SC_OK)
+        status = solve_mesh(planner, &limited, search, &mesh, try->remat, gap, &attempt, err);
+    if (status == SC_OK) {
+        take_attempt(search, try, &attempt);
+        return SC_OK;
+    }
+    attempt_free(&attempt);
+    bool stopped = status == SC_CANCELLED || status == SC_TIMEOUT;
+    return stopped && search->best.solution ? SC_OK : status; /* keep what is there */
+}
+
+/* May this one still have a plan better than the best? */
+static bool is_open(const struct search *search, const struct try *try)
+{
+    const struct attempt *best = &search->best;
+    if (try->closed || (try->applied >= 0 && try->applied < best->pins.applied))
+        return false;
+    if (try->applied < 0 || !best->solution->choices)
+        return true;
+    return best->solution->cost - try->bound > search->gap * fabs(best->solution->cost);
+}
+
+static int count_open(const struct search *search)
+{
+    int open = 0;
+    for (int i = 0; i < search->count; i++)
+        open += is_open(search, &search->tries[i]);
+    return open;
+}
+
+/* The time by which one of so many has to end, when all have the same share of what is left. 0: no end. */
+static double share(const struct sc_plan_request *request, int among)
+{
+    double deadline = request->cancel ? request->cancel->deadline : 0;
+    return deadline > 0 ? sc_now() + (deadline - sc_now()) / (among > 1 ? among : 1) : 0;
 }
 
 /* Solves the cheapest once more, with min-marginals, as near as it is proven already or near enough for them. */
@@ -466,51 +541,73 @@ static enum sc_status add_marginals(struct attempt *best, const struct sc_plan_r
     sc_cancel_part(&part, request->cancel, best->solution->status == SC_SOLVED_OPTIMAL ? 0 : request->work_limit);
     limited.cancel = &part;
     enum sc_status status =
-        solve_attempt(best, &limited, true, fmax(best->solution->gap, near_enough), &best->marginals, err);
+        solve_attempt(best, &limited, true, fmax(best->solution->gap, near_enough), 0, &best->marginals, err);
     return status == SC_CANCELLED || status == SC_TIMEOUT ? SC_OK : status;
 }
 
-/* Every shape, with and without rematerialisation when that is left open, is solved to its proof; the cheapest wins. */
+static enum sc_status list_tries(struct sc_planner *planner, const struct sc_settings *settings, struct search *search,
+                                 struct sc_error *err)
+{
+    struct sc_axes shapes[PLAN_MAX_SHAPES];
+    int count = 0;
+    bool remats = settings->remat == SC_REMAT_AUTO && settings->mode == SC_TRAIN;
+    enum sc_status status = planner_submesh(planner, settings, &search->hosts, &search->devices, err);
+    if (status == SC_OK)
+        status = shapes_to_try(planner->cluster, settings, search->hosts * search->devices, shapes, &count, err);
+    for (int i = 0; status == SC_OK && i < count; i++)
+        for (int r = 0; r < (remats ? 2 : 1); r++) {
+            bool layer = remats ? r == 1 : settings->remat == SC_REMAT_LAYER;
+            search->tries[search->count++] = (struct try){
+                .shape = shapes[i],
+                .remat = layer ? SC_REMAT_LAYER : SC_REMAT_NONE,
+                .applied = -1,
+                .bound = -INFINITY,
+            };
+        }
+    return status;
+}
+
+/* The one whose bound promises most; earlier ones first. NULL: none is open. */
+static struct try *most_promising(struct search *search, const bool *done)
+{
+    struct try *first = NULL;
+    for (int i = 0; i < search->count; i++)
+        if (!done[i] && is_open(search, &search->tries[i]) && (!first || search->tries[i].bound < first->bound))
+            first = &search->tries[i];
+    return first;
+}
+
+/* Every shape, with and without rematerialisation when that is left open; the cheapest wins. A first round looks for a
+ * good plan of each in little work; a second takes those to their proof that may be better than the best: with its
+ * cost for a cutoff, most end at once. */
 static enum sc_status search_plans(struct sc_planner *planner, const struct sc_plan_request *request,
                                    struct search *search, struct sc_error *err)
 {
-    const struct sc_settings *settings = request->settings;
-    struct sc_axes shapes[PLAN_MAX_SHAPES];
-    int hosts = 0, devices = 0, count = 0;
-    bool remats = settings->remat == SC_REMAT_AUTO && settings->mode == SC_TRAIN;
-    enum sc_status status = planner_submesh(planner, settings, &hosts, &devices, err);
-    if (status == SC_OK)
-        status = shapes_to_try(planner->cluster, settings, hosts * devices, shapes, &count, err);
-    int tries = count * (remats ? 2 : 1);
-    double deadline = request->cancel ? request->cancel->deadline : 0;
-    for (int i = 0; status == SC_OK && i < tries; i++) {
-        struct sc_mesh mesh;
-        struct attempt attempt = {0};
-        struct sc_cancel part;
-        struct sc_plan_request limited = *request;
-        enum sc_remat remat = remats                              ? (i % 2 ? SC_REMAT_LAYER : SC_REMAT_NONE)
-                              : settings->remat == SC_REMAT_LAYER ? SC_REMAT_LAYER
-                                                                  : SC_REMAT_NONE;
-        sc_cancel_part(&part, request->cancel, request->work_limit);
-        limited.cancel = &part;
-        if (deadline > 0) /* each try has its share of the time that is left */
-            part.deadline = sc_now() + (deadline - sc_now()) / (tries - i);
-        status =
-            sc_mesh_make(planner->cluster, hosts, devices, &shapes[remats ? i / 2 : i], planner->formulas, &mesh, err);
-        if (status == SC_OK)
-            status = try_mesh(planner, &limited, &mesh, remat, request->deltas && tries == 1, &attempt, err);
-        if (status == SC_OK) {
-            take_attempt(search, &attempt);
-            continue;
-        }
-        attempt_free(&attempt);
-        if (search->best.solution && (status == SC_CANCELLED || status == SC_TIMEOUT)) { /* keep what is there */
-            search->bound = -INFINITY;
-            status = SC_OK;
-            if (sc_cancel_requested(request->cancel))
-                break;
-        }
+    static const double first_gap = 0.02;
+    enum { FIRST_WORK = 200000 };
+    double gap = request->settings->gap;
+    bool done[2 * PLAN_MAX_SHAPES] = {false};
+    uint64_t work = request->work_limit && request->work_limit < FIRST_WORK ? request->work_limit : FIRST_WORK;
+    enum sc_status status = list_tries(planner, request->settings, search, err);
+    bool twice = search->count > 1 && request->settings->solver == SC_SOLVER_EXACT;
+    search->gap = gap;
+    for (int i = 0; status == SC_OK && twice && i < search->count; i++)
+        if (i == 0 || !sc_cancelled(request->cancel))
+            status = run_try(planner, request, search, &search->tries[i], fmax(gap, first_gap),
+                             share(request, search->count - i), work, err);
+    while (status == SC_OK && (!search->best.solution || !sc_cancelled(request->cancel))) {
+        struct try *try = most_promising(search, done);
+        if (!try)
+            break;
+        int among = count_open(search);
+        for (int i = 0; i < search->count; i++)
+            among -= done[i] && is_open(search, &search->tries[i]);
+        status = run_try(planner, request, search, try, gap, share(request, among), request->work_limit, err);
+        done[try - search->tries] = true;
     }
+    for (int i = 0; i < search->count; i++) /* those that obey fewer pins do not count */
+        if (search->tries[i].applied < 0 || search->tries[i].applied >= search->best.pins.applied)
+            search->bound = fmin(search->bound, search->tries[i].bound);
     return status == SC_OK && request->deltas ? add_marginals(&search->best, request, err) : status;
 }
 
