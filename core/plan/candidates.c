@@ -63,6 +63,7 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
     plan = sc_plan_of_op(plan, op);
     const struct sc_costs *costs = plan->costs;
     int node = costs->op_node[op], choices = costs->nodes[node].set->count;
+    bool known = plan->delta && !(plan_full(plan)->forced && plan_full(plan)->forced[node]); /* a pin hides the others */
     struct sc_candidate *candidates = sc_calloc((size_t)choices, sizeof *candidates);
     if (!candidates)
         return sc_fail(err, SC_NO_MEMORY, "no memory for %d candidates", choices);
@@ -73,8 +74,8 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
                            sizeof candidate->strategy);
         candidate->chosen = plan->choice && plan->choice[node] == c;
         candidate->pinned = candidate->chosen && plan->pinned[op];
-        candidate->delta_s = candidate->chosen ? 0 : plan->delta ? plan->delta[node][c] : 0;
-        candidate->exact = candidate->chosen || (plan->delta && plan->delta_exact[node]);
+        candidate->delta_s = candidate->chosen ? 0 : known ? plan->delta[node][c] : -INFINITY;
+        candidate->exact = candidate->chosen || (known && plan->delta_exact[node]);
         own_cost(costs, node, candidate);
     }
     qsort(candidates, (size_t)choices, sizeof *candidates, by_delta);

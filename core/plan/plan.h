@@ -192,7 +192,7 @@ struct sc_candidate {
     int choice;
     char strategy[64];
     bool chosen, pinned, exact;
-    double delta_s;   /* of the whole objective; +inf: impossible */
+    double delta_s;   /* of the whole objective; +inf: impossible; -inf: not known */
     double compute_s, collective_s, term_s, memory_bytes; /* of the op itself, an iteration */
 };
 /* All candidates, best Δ first; with several stages Δ is of the op's stage alone: its seconds of all microbatches. Caller frees with sc_free. */

@@ -257,10 +257,13 @@ static void say_no_plan(struct tui_app *app, const struct sc_plan *plan)
 static int count_changes(const struct sc_plan *old, const struct sc_plan *plan)
 {
     int changes = 0;
-    if (old->costs != plan->costs)
-        return -1;
-    for (int op = 0; op < plan->graph->op_count; op++)
-        changes += old->choice[plan->costs->op_node[op]] != plan->choice[plan->costs->op_node[op]];
+    for (int op = 0; op < plan->graph->op_count; op++) {
+        const struct sc_plan *before = sc_plan_of_op(old, op), *now = sc_plan_of_op(plan, op);
+        if (before->costs != now->costs || !before->choice || !now->choice)
+            return -1;
+        int node = now->costs->op_node[op];
+        changes += before->choice[node] != now->choice[node];
+    }
     return changes;
 }
 

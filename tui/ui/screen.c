@@ -29,15 +29,20 @@ const struct tui_view_ops *tui_view_at(int index)
 /* How much is said: all of it; less and less of the iteration; the machine alone; nothing. */
 enum { WIDEST = 0, MACHINE = 3, NARROWEST = 4 };
 
-/* "8×H100 x=4 y=2": the devices, and the axes that strategies name. */
+/* "8×H100 x=4 y=2": the devices, and the axes that strategies name; "8×H100 in 2 stages". */
 static void describe_machine(const struct tui_app *app, struct sc_str *out)
 {
     const struct sc_plan *plan = app->plan && app->plan->graph == app->graph ? app->plan : NULL;
     const struct sc_cluster *cluster = plan ? plan->cluster : app->cluster;
-    int devices =
-        plan ? plan->costs->mesh.hosts * plan->costs->mesh.devices : cluster->hosts * cluster->devices_per_host;
+    int devices = plan ? 0 : cluster->hosts * cluster->devices_per_host, stages = plan ? plan->stage_count : 0;
+    for (int i = 0; i < stages; i++)
+        devices += plan->stages[i].hosts * plan->stages[i].devices;
+    if (plan && !stages)
+        devices = plan->costs->mesh.hosts * plan->costs->mesh.devices;
     sc_str_addf(out, "%d\xc3\x97%.*s", devices, (int)strcspn(cluster->device.name, "- "), cluster->device.name);
-    for (int a = 0; plan && a < plan->costs->mesh.axes.count; a++)
+    if (stages > 1)
+        sc_str_addf(out, " in %d stages", stages);
+    for (int a = 0; plan && stages < 2 && a < plan->costs->mesh.axes.count; a++)
         sc_str_addf(out, " %c=%d", sc_axis_name(a), plan->costs->mesh.axes.size[a]);
 }
 

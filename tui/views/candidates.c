@@ -46,7 +46,8 @@ static const struct sc_candidate *other_selected(const struct tui_app *app)
 static void ask(struct tui_app *app, const struct sc_plan *plan)
 {
     const struct sc_candidate *other = other_selected(app);
-    int node = plan->costs->op_node[app->candidate_op], choice = -1;
+    const struct sc_plan *part = sc_plan_of_op(plan, app->candidate_op);
+    int node = part->costs->op_node[app->candidate_op], choice = -1;
     enum tui_question question = TUI_ASK_NOTHING;
     if (other && (!app->what_if || app->what_if_choice != other->choice)) {
         question = TUI_ASK_WHAT_IF;
@@ -58,8 +59,8 @@ static void ask(struct tui_app *app, const struct sc_plan *plan)
     }
     if (question == TUI_ASK_NOTHING || (question == app->asked && choice == app->asked_choice))
         return;
-    enum sc_status status = question == TUI_ASK_DELTA ? sc_worker_submit_delta(app->worker, plan, node, NULL)
-                                                      : sc_worker_submit_why(app->worker, plan, node, choice, NULL);
+    enum sc_status status = question == TUI_ASK_DELTA ? sc_worker_submit_delta(app->worker, part, node, NULL)
+                                                      : sc_worker_submit_why(app->worker, part, node, choice, NULL);
     app->asked = status == SC_OK ? question : TUI_ASK_NOTHING;
     app->asked_choice = choice;
 }
@@ -98,16 +99,17 @@ static void refine(struct tui_app *app, const struct sc_result *result)
 
 void tui_candidates_answer(struct tui_app *app, struct sc_result *result)
 {
-    bool ours = app->asked != TUI_ASK_NOTHING && app->candidate_plan && app->candidate_plan == app->plan;
-    if (result->kind != SC_RESULT_ERROR) /* one about an op, or a strategy, that was left meanwhile? */
-        ours = ours && result->plan == app->plan &&
-               (result->kind == SC_RESULT_DELTA) == (app->asked == TUI_ASK_DELTA) &&
-               app->plan->costs->op_node[app->candidate_op] == result->node &&
-               (result->kind == SC_RESULT_DELTA || result->choice == app->asked_choice);
+    bool delta = result->kind == SC_RESULT_DELTA, current = app->candidate_plan && app->candidate_plan == app->plan;
+    if (app->asked == TUI_ASK_NOTHING || !current)
+        return;
+    const struct sc_plan *part = sc_plan_of_op(app->plan, app->candidate_op);
+    bool ours = result->kind == SC_RESULT_ERROR || /* or one about an op, or a strategy, that was left meanwhile? */
+                (result->plan == part && result->node == part->costs->op_node[app->candidate_op] &&
+                 delta == (app->asked == TUI_ASK_DELTA) && (delta || result->choice == app->asked_choice));
     if (!ours)
         return;
     if (app->asked == TUI_ASK_DELTA) {
-        if (result->kind == SC_RESULT_DELTA && result->count == app->candidate_count)
+        if (delta && result->count == app->candidate_count)
             refine(app, result);
         app->candidates_refined = true;
     } else {
@@ -197,8 +199,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     part.width = x < rect.width ? x : rect.width;
     tui_put(grid, rect, 0, y, c->pinned ? 'p' : c->chosen ? 0x2605 : ' ', role);
     tui_text(grid, part, MARK, y, role, c->strategy);
-    if (app->plan->delta || c->chosen || app->candidates_refined)
-        draw_delta(grid, rect, x, y, c, app->plan->objective_s);
+    draw_delta(grid, rect, x, y, c, sc_plan_of_op(app->plan, app->candidate_op)->objective_s);
     x += DELTA;
     for (int i = 0; i < columns.costs; i++, x += COST) {
         char text[32] = "\xc2\xb7";
@@ -206,6 +207,13 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
             costs[i].format(costs[i].value, text, sizeof text);
         tui_right(grid, rect, x, y, COST, costs[i].value > 0 ? costs[i].role : TUI_DIM, text);
     }
+}
+
+static const char *what_delta_is(const struct sc_plan *plan)
+{
+    if (plan && plan->stage_count > 1)
+        return "\xce\x94 of its stage";
+    return plan && plan->choice && plan->status != SC_SOLVED_OPTIMAL ? "\xce\x94 at least" : "\xce\x94 iteration";
 }
 
 static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
@@ -227,9 +235,7 @@ static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rec
     end = tui_text(grid, part, end + 2, 0, TUI_PLAIN, o->kind->name);
     tui_text(grid, part, end + 2, 0, TUI_DIM, o->rule->text);
     tui_text(grid, rect, MARK, 1, TUI_DIM, "strategy");
-    bool proven = app->plan && app->plan->status == SC_SOLVED_OPTIMAL;
-    tui_right(grid, rect, MARK + columns.name, 1, DELTA - 1, TUI_DIM,
-              proven || !app->candidate_count ? "\xce\x94 iteration" : "\xce\x94 at least");
+    tui_right(grid, rect, MARK + columns.name, 1, DELTA - 1, TUI_DIM, what_delta_is(app->plan));
     for (int i = 0; i < columns.costs; i++)
         tui_right(grid, rect, MARK + columns.name + DELTA + COST * i, 1, COST, TUI_DIM, heads[i]);
 }
