@@ -38,6 +38,9 @@ struct sc_stage_problem {
     int layers, devices, submesh_count, microbatches;
     int host_devices; /* devices of a host; 0: devices are all alike */
     int stages_min, stages_max; /* 0: any number */
+    /* Known before: some plan costs no more than `most`; in every plan a stage takes longer than `pace` (0 and 0:
+     * nothing is known). They save time. */
+    double most, pace;
     int *submeshes; /* devices of each */
     enum sc_objective objective;
     int option_count;
@@ -54,6 +57,7 @@ struct sc_stage_solution {
     enum sc_stage_status status;
     double latency_s; /* of the objective, by the checker; +inf without a plan */
     double bound_s;   /* no plan is below; equals latency_s when optimal, +inf when infeasible */
+    double pace;      /* in every plan a stage takes longer than this */
     double seconds;   /* solver's time */
     int count;
     int *stages; /* indices of options, first stage first */

@@ -21,6 +21,7 @@ static const int most_hosted = 4096;
 struct entry {
     int next, devices, least, successors, option; /* next: layer behind the stage; least … successors stages follow */
     double seconds[4];                            /* [in + 2 * out]: 1 where a host begins */
+    double fastest;                               /* of these */
 };
 enum { FORBIDDEN = 4 };
 
@@ -107,9 +108,14 @@ static bool prepare_entries(struct solver *s)
     for (int i = 0; i < p->option_count; i++) {
         const struct sc_stage_option *o = &p->options[i];
         struct entry *e = &s->entries[count[o->first]++];
-        *e = (struct entry){o->last + 1, p->submeshes[o->submesh], o->min_successors, o->max_successors, i, {0}};
+        *e = (struct entry){.next = o->last + 1,
+                            .devices = p->submeshes[o->submesh],
+                            .least = o->min_successors,
+                            .successors = o->max_successors,
+                            .option = i};
         for (int v = 0; v < 4; v++)
             e->seconds[v] = o->seconds + o->in_s[v & 1] + o->out_s[v >> 1];
+        e->fastest = fmin(fmin(e->seconds[0], e->seconds[1]), fmin(e->seconds[2], e->seconds[3]));
     }
     s->free_successors = true;
     for (int i = 0, begin = 0; i < p->layers; i++) { /* count[i] is now the end of layer i */
@@ -279,7 +285,7 @@ static double evaluate(struct solver *s, double limit, int *level_out)
             for (int k = s->first[i]; k < s->first[i + 1]; k++) {
                 const struct entry *e = &s->entries[k];
                 const double *behind[2];
-                if (e->devices > devices || !is_allowed(s, e, level))
+                if (e->fastest > limit || e->devices > devices || !is_allowed(s, e, level))
                     continue;
                 for (int r = rests(s, level, e->next, behind) - 1; r >= 0; r--)
                     relax_entry(s, row, behind[r], e, limit);
@@ -372,7 +378,7 @@ static bool narrow(struct solver *s, double all, double longest, double *low, do
 {
     enum { PROBES = 16 };
     double feasible = longest, found;
-    *low = 0;
+    *low = s->problem->pace < longest ? s->problem->pace : 0;
     for (int i = 0; i < PROBES && feasible > 0; i++) {
         double middle = *low > 0 ? sqrt(*low * feasible) : feasible / 8;
         if (!(middle > *low && middle < feasible))
@@ -489,6 +495,7 @@ static enum sc_status solve(struct solver *s, double all, double longest, struct
         bound = p->objective == SC_OBJECTIVE_THROUGHPUT ? low : all + (p->microbatches - 1) * low;
     }
     enum sc_status status = finish(s, out, err);
+    out->pace = low;
     if (status == SC_OK && !done) { /* stopped: a plan, and the least any could cost */
         out->status = SC_STAGES_TIMEOUT;
         out->bound_s = fmin(bound, out->latency_s);
@@ -506,7 +513,13 @@ enum sc_status sc_stage_solve(const struct sc_stage_problem *problem, struct sc_
     out->stages = status == SC_OK ? sc_calloc((size_t)problem->layers + 1, sizeof *out->stages) : NULL;
     if (status == SC_OK && !out->stages)
         status = sc_fail(err, SC_NO_MEMORY, "no memory for the stages");
-    double all = status == SC_OK ? probe(&s, INFINITY, out->stages, &longest) : INFINITY;
+    /* A plan within `most` has no stage beyond its share: the longest counts as often as there are microbatches. */
+    double limit = INFINITY;
+    if (problem->most > 0 && problem->objective == SC_OBJECTIVE_PIPELINE)
+        limit = problem->most / problem->microbatches * (1 + 1e-12);
+    double all = status == SC_OK ? probe(&s, limit, out->stages, &longest) : INFINITY;
+    if (status == SC_OK && isinf(all) && isfinite(limit))
+        all = probe(&s, INFINITY, out->stages, &longest);
     if (status == SC_OK && isfinite(all))
         status = solve(&s, all, longest, out, err);
     sc_free(s.first);

@@ -24,17 +24,24 @@ struct sweep {
     double *value; /* layers × layers */
 };
 
-/* A submesh seen as one logical mesh, with or without rematerialisation. */
-struct view {
-    uint64_t key, pins_key, used;
-    int hosts, devices;
-    struct cached_tables tables; /* costs that can be cut, and their problem */
-    struct sc_arena *arena;      /* of the pins */
-    struct plan_pins pins;
-    struct sc_problem *pinned;
-    struct sc_ranges *ranges;
+/* Runs of layers on a view, with or without pins, and sweeps over them. */
+struct reach {
+    struct sc_ranges *ranges; /* NULL: not made yet */
     int sweep_count;
     struct sweep sweeps[MOST_SWEEPS];
+};
+
+/* A submesh seen as one logical mesh, with or without rematerialisation. */
+struct view {
+    uint64_t key, used;
+    int hosts, devices;
+    struct cached_tables tables; /* costs that can be cut, and their problem */
+    struct reach free;           /* without pins: pins only raise costs, so its bounds hold with them too */
+    uint64_t pins_key;           /* of what follows; 0: not made */
+    struct sc_arena *arena;
+    struct plan_pins pins;
+    struct sc_problem *pinned;
+    struct reach pinned_reach;
     struct border *borders; /* layers × layers; of the first view of a submesh, NULL for others */
 };
 
@@ -79,21 +86,37 @@ struct search {
         struct sc_axes axes; /* count 0: any */
     } * stage_pins;
     int stage_pin_count;
-    double quantum;
+    uint64_t pins_key; /* 0: no pins */
     SC_VEC(struct sc_stage_option) options;
     struct sc_stage_problem problem;
+    double pace; /* bounds only rise from round to round, and so does the longest stage of every plan */
 };
+
+static void reach_free(struct reach *r)
+{
+    for (int i = 0; i < r->sweep_count; i++)
+        sc_free(r->sweeps[i].value);
+    sc_ranges_free(r->ranges);
+    *r = (struct reach){0};
+}
+
+static void unpin_view(struct view *v)
+{
+    reach_free(&v->pinned_reach);
+    sc_problem_free(v->pinned);
+    sc_arena_free(v->arena);
+    v->pinned = NULL;
+    v->arena = NULL;
+    v->pins_key = 0;
+}
 
 static void view_free(struct view *v)
 {
     if (!v)
         return;
-    for (int i = 0; i < v->sweep_count; i++)
-        sc_free(v->sweeps[i].value);
+    unpin_view(v);
+    reach_free(&v->free);
     sc_free(v->borders);
-    sc_ranges_free(v->ranges);
-    sc_problem_free(v->pinned);
-    sc_arena_free(v->arena);
     sc_problem_free(v->tables.problem);
     sc_costs_free(v->tables.costs);
     sc_free(v);
@@ -121,17 +144,17 @@ static enum sc_status no_memory(struct sc_error *err)
 
 /* ---- views ------------------------------------------------------------------------------------------ */
 
-static enum sc_status add_sweep(struct search *s, struct view *v, double price, int in_flight)
+static enum sc_status add_sweep(struct search *s, struct reach *r, double price, int in_flight)
 {
-    struct sweep *sweep = &v->sweeps[v->sweep_count];
-    if (v->sweep_count == MOST_SWEEPS)
+    struct sweep *sweep = &r->sweeps[r->sweep_count];
+    if (r->sweep_count == MOST_SWEEPS)
         return SC_OK;
     double *value = sc_calloc((size_t)s->layers * (size_t)s->layers, sizeof *value);
     if (!value)
         return no_memory(s->err);
     *sweep = (struct sweep){price, in_flight, value};
-    v->sweep_count++;
-    return sc_ranges_sweep(v->ranges, price, in_flight, value, s->err);
+    r->sweep_count++;
+    return sc_ranges_sweep(r->ranges, price, in_flight, value, s->err);
 }
 
 static uint64_t pins_key(const struct search *s)
@@ -141,22 +164,33 @@ static uint64_t pins_key(const struct search *s)
         key = sc_hash_text(key, s->settings->pins.at[i]);
     for (int i = 0; s->request->fixed && i < s->request->fixed->count; i++)
         key = sc_hash_text(key + 1, s->request->fixed->at[i]);
-    return key;
+    return key == 3 ? 0 : key | 1;
 }
 
-/* Pins, ranges and first sweeps of a view whose tables are there. */
+/* Ranges and first sweeps. */
+static enum sc_status make_reach(struct search *s, const struct view *v, const struct sc_problem *problem,
+                                 struct reach *r)
+{
+    const struct sc_costs *costs = v->tables.costs;
+    enum sc_status status = sc_ranges_new(costs, problem, s->cancel, &r->ranges, s->err);
+    if (status == SC_OK)
+        status = add_sweep(s, r, 0, 1);
+    if (status != SC_OK)
+        return status;
+    /* A price at which a tenth of the memory outweighs everything: runs that cannot fit are soon out. */
+    double whole = r->sweeps[0].value[s->layers - 1];
+    if (isfinite(whole) && whole > 0)
+        status = add_sweep(s, r, 10 * whole / costs->memory_bytes, 1);
+    return status;
+}
+
+/* Pins on a view, when it comes to be looked at closely. */
 static enum sc_status pin_view(struct search *s, struct view *v)
 {
-    for (int i = 0; i < v->sweep_count; i++)
-        sc_free(v->sweeps[i].value);
-    v->sweep_count = 0;
-    sc_ranges_free(v->ranges);
-    sc_problem_free(v->pinned);
-    sc_arena_free(v->arena);
-    v->ranges = NULL;
-    v->pinned = NULL;
+    if (v->pins_key == s->pins_key)
+        return SC_OK;
+    unpin_view(v);
     v->arena = sc_arena_new();
-    v->pins_key = 0;
     if (!v->arena)
         return no_memory(s->err);
     const struct sc_costs *costs = v->tables.costs;
@@ -165,17 +199,20 @@ static enum sc_status pin_view(struct search *s, struct view *v)
         status =
             plan_pins_apply(v->tables.problem, costs, &v->pins, NULL, v->tables.problem->limit, &v->pinned, s->err);
     if (status == SC_OK)
-        status = sc_ranges_new(costs, v->pinned, s->cancel, &v->ranges, s->err);
+        status = make_reach(s, v, v->pinned, &v->pinned_reach);
+    for (int i = 2; status == SC_OK && i < v->free.sweep_count; i++) /* prices that served before */
+        status = add_sweep(s, &v->pinned_reach, v->free.sweeps[i].price, v->free.sweeps[i].in_flight);
     if (status == SC_OK)
-        status = add_sweep(s, v, 0, 1);
-    if (status != SC_OK)
-        return status;
-    /* A price at which a tenth of the memory outweighs everything: runs that cannot fit are soon out. */
-    double whole = v->sweeps[0].value[s->layers - 1];
-    if (isfinite(whole) && whole > 0)
-        status = add_sweep(s, v, 10 * whole / costs->memory_bytes, 1);
-    v->pins_key = pins_key(s);
+        v->pins_key = s->pins_key;
     return status;
+}
+
+/* What is known of a view with the pins there are now; NULL when pins are still to be put on it. */
+static struct reach *reach_of(const struct search *s, struct view *v)
+{
+    if (!s->pins_key)
+        return &v->free;
+    return v->pins_key == s->pins_key ? &v->pinned_reach : NULL;
 }
 
 static enum sc_status make_view(struct search *s, int hosts, int devices, const struct sc_axes *axes,
@@ -206,11 +243,14 @@ static enum sc_status make_view(struct search *s, int hosts, int devices, const 
             status = sc_plan_problem(v->tables.costs, &v->tables.problem, s->err);
         if (status != SC_OK)
             return status; /* without a key it is never found, and made room for */
+        status = make_reach(s, v, v->tables.problem, &v->free);
+        if (status != SC_OK)
+            return status;
         v->key = key;
     }
     v->used = s->h->clock;
     *out = v;
-    return v->pins_key == pins_key(s) ? SC_OK : pin_view(s, v);
+    return SC_OK;
 }
 
 /* Views that this request did not use go when there are many. */
@@ -279,9 +319,12 @@ static int last_known(const struct hierarchy *h, const struct view *v, uint64_t 
     return sc_map_get(&h->first, key, sizeof key, &at) ? (int)at : -1;
 }
 
-static struct known *find_known(const struct search *s, const struct view *v, int first, int last, int in_flight)
+static struct known *find_known(const struct search *s, struct view *v, int first, int last, int in_flight)
 {
-    for (int i = last_known(s->h, v, sc_ranges_key(v->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
+    const struct reach *r = reach_of(s, v);
+    if (!r)
+        return NULL;
+    for (int i = last_known(s->h, v, sc_ranges_key(r->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
         struct known *k = &s->h->known.data[i];
         if (k->from <= in_flight && in_flight <= k->to)
             return k;
@@ -298,19 +341,27 @@ static bool add_known(struct search *s, const struct view *v, struct known k)
            sc_map_put(&s->h->first, key, sizeof key, (int64_t)s->h->known.count - 1);
 }
 
-/* No plan of the run on this view costs less, with so many in flight. */
-static double lower(const struct search *s, const struct view *v, int first, int last, int in_flight)
+static double lower_in(const struct search *s, const struct view *v, const struct reach *r, int first, int last,
+                       int in_flight)
 {
     double most = -INFINITY;
-    for (int i = 0; i < v->sweep_count; i++)
-        if (v->sweeps[i].in_flight <= in_flight)
-            most = fmax(most, v->sweeps[i].value[first * s->layers + last]);
-    for (int i = last_known(s->h, v, sc_ranges_key(v->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
+    for (int i = 0; i < r->sweep_count; i++)
+        if (r->sweeps[i].in_flight <= in_flight)
+            most = fmax(most, r->sweeps[i].value[first * s->layers + last]);
+    for (int i = last_known(s->h, v, sc_ranges_key(r->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
         const struct known *k = &s->h->known.data[i];
         if (k->from <= in_flight)
             most = fmax(most, k->lower);
     }
     return most;
+}
+
+/* No plan of the run on this view costs less, with so many in flight. */
+static double lower(const struct search *s, struct view *v, int first, int last, int in_flight)
+{
+    double most = lower_in(s, v, &v->free, first, last, in_flight);
+    const struct reach *r = reach_of(s, v);
+    return r && r != &v->free ? fmax(most, lower_in(s, v, r, first, last, in_flight)) : most;
 }
 
 /* Bytes within which a microbatch more in flight still fits, or all that there are. */
@@ -360,17 +411,18 @@ static void free_run(struct attempt *attempt, struct cached_tables *tables)
 /* Prices that lift the bound of this run lift those of others: look for the best. */
 static enum sc_status sharpen(struct search *s, struct view *v, int first, int last, int in_flight)
 {
-    const struct sweep *plain = &v->sweeps[0];
+    struct reach *r = reach_of(s, v);
+    const struct sweep *plain = &r->sweeps[0];
     double base = plain->value[first * s->layers + last], best = lower(s, v, first, last, in_flight);
     double price = base / v->tables.costs->memory_bytes / 16, factor = 4;
     enum sc_status status = SC_OK;
     int at = first * s->layers + last;
     double found = base;
-    for (int i = 0; i < 6 && status == SC_OK && v->sweep_count < MOST_SWEEPS && found < best; i++) {
-        status = add_sweep(s, v, price, in_flight);
-        double value = v->sweeps[v->sweep_count - 1].value[at];
+    for (int i = 0; i < 6 && status == SC_OK && r->sweep_count < MOST_SWEEPS && found < best; i++) {
+        status = add_sweep(s, r, price, in_flight);
+        double value = r->sweeps[r->sweep_count - 1].value[at];
         if (status == SC_OK && value <= found) { /* beyond the best price: turn, in smaller steps */
-            sc_free(v->sweeps[--v->sweep_count].value);
+            sc_free(r->sweeps[--r->sweep_count].value);
             factor = factor > 1 ? 1 / sqrt(factor) : 1 / (factor * sqrt(factor));
             if (fabs(log(factor)) < 0.3)
                 break;
@@ -388,11 +440,12 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
     struct cached_tables tables;
     enum sc_status status = solve_run(s, v, first, last, in_flight, NULL, &attempt, &tables);
     const struct sc_solution *solution = attempt.solution;
-    double base = v->sweeps[0].value[first * s->layers + last];
+    const struct reach *r = reach_of(s, v);
+    double base = r->sweeps[0].value[first * s->layers + last];
     if (status == SC_OK && sc_cancelled(s->cancel) && !solution->choices)
         status = SC_CANCELLED;
     if (status == SC_OK) {
-        struct known k = {.run = sc_ranges_key(v->ranges, first, last), .from = in_flight, .to = in_flight};
+        struct known k = {.run = sc_ranges_key(r->ranges, first, last), .from = in_flight, .to = in_flight};
         k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
         k.upper = solution->cost;
         if (solution->status == SC_SOLVED_INFEASIBLE) {
@@ -414,7 +467,7 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
             sc_free(k.choices);
             status = no_memory(s->err);
         }
-        if (status == SC_OK && k.upper > base && v->sweep_count < MOST_SWEEPS)
+        if (status == SC_OK && k.upper > base && r->sweep_count < MOST_SWEEPS)
             status = sharpen(s, v, first, last, in_flight);
     }
     free_run(&attempt, &tables);
@@ -453,18 +506,28 @@ static struct view *best_view(const struct search *s, int submesh, int first, in
     return best;
 }
 
+static int next_break_in(const struct search *s, const struct view *v, const struct reach *r, int first, int last,
+                         int after, int next)
+{
+    for (int k = 0; k < r->sweep_count; k++)
+        if (r->sweeps[k].in_flight > after && r->sweeps[k].in_flight < next)
+            next = r->sweeps[k].in_flight;
+    for (int k = last_known(s->h, v, sc_ranges_key(r->ranges, first, last)); k >= 0; k = s->h->before.data[k])
+        if (s->h->known.data[k].from > after && s->h->known.data[k].from < next)
+            next = s->h->known.data[k].from;
+    return next;
+}
+
 static int next_break(const struct search *s, int submesh, int first, int last, int after)
 {
     const struct submesh *m = &s->submesh[submesh];
     int next = s->microbatches + 1;
     for (int i = 0; i < m->view_count; i++) {
-        const struct view *v = m->view[i];
-        for (int k = 0; k < v->sweep_count; k++)
-            if (v->sweeps[k].in_flight > after && v->sweeps[k].in_flight < next)
-                next = v->sweeps[k].in_flight;
-        for (int k = last_known(s->h, v, sc_ranges_key(v->ranges, first, last)); k >= 0; k = s->h->before.data[k])
-            if (s->h->known.data[k].from > after && s->h->known.data[k].from < next)
-                next = s->h->known.data[k].from;
+        struct view *v = m->view[i];
+        const struct reach *r = reach_of(s, v);
+        next = next_break_in(s, v, &v->free, first, last, after, next);
+        if (r && r != &v->free)
+            next = next_break_in(s, v, r, first, last, after, next);
     }
     return next;
 }
@@ -564,7 +627,7 @@ static enum sc_status make_options(struct search *s)
     return ok ? SC_OK : no_memory(s->err);
 }
 
-static enum sc_status solve_stages(struct search *s, struct sc_stage_solution *out)
+static enum sc_status solve_stages(struct search *s, double most, struct sc_stage_solution *out)
 {
     int submeshes[MOST_SUBMESHES];
     enum sc_status status = make_options(s);
@@ -584,7 +647,10 @@ static enum sc_status solve_stages(struct search *s, struct sc_stage_solution *o
                                            .options = s->options.data};
     s->problem.stages_min = (int)(s->settings->stages_min > 1 ? s->settings->stages_min : 1);
     s->problem.stages_max = (int)s->settings->stages_max;
+    s->problem.most = isfinite(most) ? most : 0;
+    s->problem.pace = s->pace;
     status = sc_stage_solve(&s->problem, s->cancel, out, s->err);
+    s->pace = status == SC_OK ? fmax(s->pace, out->pace) : s->pace;
     s->problem.submeshes = NULL; /* borrowed of this call */
     return status;
 }
@@ -647,12 +713,18 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
                 c->lower = c->upper = INFINITY;
                 break;
             }
+            bool pinned = reach_of(s, c->view) != NULL;
             const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
             if (k) {
                 c->upper = k->upper;
                 break;
             }
+            status = pin_view(s, c->view);
+            if (status != SC_OK)
+                break;
             *exact = false;
+            if (!pinned)
+                continue; /* with its pins another view may be better, or all is known */
             status = learn(s, c->view, c->first, c->last, c->in_flight);
             if (status != SC_OK)
                 break;
@@ -679,7 +751,7 @@ static enum sc_status run_rounds(struct search *s, struct answer *best, double *
     for (int round = 0; status == SC_OK && round < MOST_ROUNDS; round++) {
         struct sc_stage_solution solution = {0};
         bool exact = false;
-        status = solve_stages(s, &solution);
+        status = solve_stages(s, best->objective, &solution);
         if (status == SC_OK && solution.status == SC_STAGES_INFEASIBLE) {
             *infeasible = true;
             sc_stage_solution_free(&solution);
@@ -917,10 +989,24 @@ static enum sc_status fill_plan(struct search *s, const struct answer *best, dou
     return SC_OK;
 }
 
+static enum sc_status copy_pinned(struct plan_full *full)
+{
+    struct sc_plan *plan = &full->plan;
+    bool *pinned = sc_arena_calloc(full->arena, (size_t)plan->graph->op_count + 1, sizeof *pinned);
+    plan->pinned = pinned;
+    return pinned ? SC_OK : SC_NO_MEMORY;
+}
+
 static enum sc_status copy_pins(struct search *s, struct plan_full *full)
 {
     struct sc_plan *plan = &full->plan;
-    const struct plan_pins *from = &s->submesh[0].view[0]->pins;
+    struct view *any = s->submesh[0].view[0];
+    if (!s->pins_key)
+        return copy_pinned(full);
+    enum sc_status status = pin_view(s, any);
+    if (status != SC_OK)
+        return status;
+    const struct plan_pins *from = &any->pins;
     int count = from->count - from->fixed;
     struct sc_pin_status *pins = sc_arena_calloc(full->arena, (size_t)count + 1, sizeof *pins);
     bool *pinned = sc_arena_calloc(full->arena, (size_t)plan->graph->op_count + 1, sizeof *pinned);
@@ -987,6 +1073,7 @@ enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_r
                              .cancel = request->cancel,
                              .err = err};
         s->h->clock++;
+        s->pins_key = pins_key(s);
         status = prepare(s, arena);
     }
     if (status == SC_OK)

@@ -269,7 +269,8 @@ static void edits_end_where_nothing_would(void **state)
                 struct sc_planner *fresh = sc_planner_new(&loader);
                 struct sc_plan *again = make(fresh, &settings);
                 if (plan->status != again->status || plan->objective_s != again->objective_s)
-                    fail_msg("sequence %d: %.17g s after edits, %.17g s from nothing", sequence, plan->objective_s,
+                    fail_msg("sequence %d: %s %.17g s after edits, %s %.17g s from nothing", sequence,
+                             sc_solve_status_name(plan->status), plan->objective_s, sc_solve_status_name(again->status),
                              again->objective_s);
                 plans += plan->choice != NULL;
                 sc_plan_free(again);
