@@ -38,7 +38,8 @@ struct simulation {
 
 static enum sc_status out_of_memory(struct sc_error *err)
 {
-    return sc_fail(err, SC_NO_MEMORY, "no memory for the simulation of a schedule");
+    sc_fail(err, SC_NO_MEMORY, "no memory for the simulation of a schedule");
+    return SC_NO_MEMORY;
 }
 
 /* ---- input ------------------------------------------------------------------------------------------ */

@@ -235,7 +235,7 @@ enum sc_status sc_timeline_explain(const struct sc_timeline *timeline, struct sc
     enum sc_status status = simulate_without(timeline, true, false, cancel, &no_once, err);
     if (status == SC_OK)
         status = simulate_without(timeline, true, true, cancel, &bare, err);
-    if (status == SC_OK)
+    if (no_once && bare)
         explain(timeline, no_once, bare, out);
     sc_timeline_free(no_once);
     sc_timeline_free(bare);
