@@ -267,16 +267,16 @@ static int count_changes(const struct sc_plan *old, const struct sc_plan *plan)
     return changes;
 }
 
-enum tui_role tui_describe_gap(const struct sc_plan *plan, struct sc_str *out)
+enum tui_role tui_describe_gap(const struct sc_plan *plan, bool brief, struct sc_str *out)
 {
     if (plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0) {
         sc_str_add(out, "optimal");
         return TUI_GOOD;
     }
     if (isfinite(plan->bound_s) && plan->bound_s > 0)
-        sc_str_addf(out, "within %.2g %% of optimal", 100 * plan->gap);
+        sc_str_addf(out, brief ? "gap %.2g %%" : "within %.2g %% of optimal", 100 * plan->gap);
     else
-        sc_str_add(out, "not known to be optimal");
+        sc_str_add(out, brief ? "not proven" : "not known to be optimal");
     return TUI_WARN;
 }
 
@@ -295,7 +295,7 @@ static void say_plan(struct tui_app *app, const struct sc_plan *plan)
         sc_format_seconds(plan->solve_s, number, sizeof number);
         sc_str_addf(&text, "solved in %s", number);
     } else {
-        tui_describe_gap(plan, &text);
+        tui_describe_gap(plan, false, &text);
         sc_str_add(&text, " (r: go on)");
     }
     if (old && old->choice && old->graph == plan->graph) {

@@ -143,8 +143,8 @@ void tui_run(struct tui_app *app, const char *line); /* a ':' line */
 /* Plan the session's settings: until proven when `to_the_end`, else for as long as somebody may wait. */
 void tui_submit(struct tui_app *app, bool to_the_end);
 bool tui_plan_is_old(const struct tui_app *app); /* there is one, but of settings from before the last change */
-/* "within 0.4 % of optimal", "optimal", … */
-enum tui_role tui_describe_gap(const struct sc_plan *plan, struct sc_str *out);
+/* "within 0.4 % of optimal", "optimal", …; brief: "gap 0.4 %" */
+enum tui_role tui_describe_gap(const struct sc_plan *plan, bool brief, struct sc_str *out);
 bool tui_open(struct tui_app *app, const char *path); /* a model, a sample by name, or a session */
 bool tui_is_session(const char *path);
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan); /* takes the reference */

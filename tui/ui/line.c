@@ -65,7 +65,6 @@ static void finish(struct tui_app *app)
     char line[sizeof app->line];
     memcpy(line, app->line, sizeof line);
     app->editing = 0;
-    app->message[0] = '\0';
     if (kind == ':' && line[0]) {
         tui_history_add(app, line);
         tui_run(app, line);
@@ -81,6 +80,7 @@ static void finish(struct tui_app *app)
 void tui_edit_key(struct tui_app *app, int key)
 {
     char bytes[5];
+    app->message[0] = '\0'; /* what the last completion offered */
     switch (key) {
     case TUI_KEY_ENTER:
         finish(app);

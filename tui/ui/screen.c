@@ -93,7 +93,7 @@ static enum tui_role describe_plan(const struct tui_app *app, int width, struct 
     }
     sc_format_seconds(plan->iteration_s, text, sizeof text);
     sc_str_addf(out, "%s%s  ", width < NARROWEST ? "iteration " : "", text);
-    enum tui_role role = tui_describe_gap(plan, out);
+    enum tui_role role = tui_describe_gap(plan, width == NARROWEST, out);
     if (app->solving)
         sc_str_add(out, "\xe2\x80\xa6");
     if (width == WIDEST && plan->flops_per_device > 0)
@@ -163,12 +163,28 @@ static void draw_progress(const struct tui_app *app, struct tui_grid *grid, stru
     if (!app->plan || tui_plan_is_old(app) || !app->plan->choice) {
         describe_search(app, &text);
     } else {
-        tui_describe_gap(app->plan, &text);
+        tui_describe_gap(app->plan, false, &text);
         sc_str_addf(&text, ", improving\xe2\x80\xa6 %.1f s", sc_now() - app->solve_started);
     }
     int x = tui_text(grid, rect, 1, 0, TUI_WARN, sc_str_text(&text));
     tui_text(grid, rect, x + 3, 0, TUI_DIM, "Ctrl-C keeps the best so far");
     sc_str_free(&text);
+}
+
+/* Above the line that is edited: what could stand there. */
+static void draw_offers(const struct tui_app *app, struct tui_grid *grid, struct tui_rect body)
+{
+    struct tui_rect rect = {body.x + 1, body.y, body.width - 2, body.height};
+    size_t length = strlen(app->message);
+    int rows = tui_paragraph(NULL, rect, 0, app->message_role, app->message, length);
+    if (rows > body.height / 2)
+        rows = body.height / 2;
+    rect.y += body.height - rows;
+    rect.height = rows;
+    body.y += body.height - rows - 1;
+    for (int y = 0; y <= rows; y++)
+        tui_fill(grid, body, y, y ? ' ' : 0x2500, TUI_BORDER);
+    tui_paragraph(grid, rect, 0, app->message_role, app->message, length);
 }
 
 static void draw_message(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
@@ -230,6 +246,8 @@ void tui_render(struct tui_app *app, struct tui_grid *grid)
     draw_header(app, grid, rect);
     rect = (struct tui_rect){0, 1, all.width, all.height - 3};
     tui_view_render(app, tui_view(app), grid, rect);
+    if (app->editing && app->message[0])
+        draw_offers(app, grid, rect);
     rect = (struct tui_rect){0, all.height - 2, all.width, 1};
     draw_message(app, grid, rect);
     rect.y++;
