@@ -10,6 +10,9 @@
 
 #include "plan/planner.h"
 
+/* FLOPs of a layer may exceed the mean by so much; Alpa's default. */
+static const double layer_tolerance = 0.6;
+
 struct sc_planner *sc_planner_new(const struct sc_loader *loader)
 {
     struct sc_planner *planner = sc_alloc(sizeof *planner);
@@ -54,6 +57,7 @@ static uint64_t graph_key(const struct sc_settings *s)
 {
     uint64_t key = hash_text(1, s->model);
     key = hash_int(hash_int(hash_int(key, s->batch), s->microbatches), s->sequence);
+    key = hash_int(key, s->layers);
     key = hash_int(hash_int(key, s->mode), s->has_precision ? (int64_t)s->precision : -1);
     for (int i = 0; i < s->sets.count; i++)
         key = hash_text(key, s->sets.at[i]);
@@ -66,6 +70,19 @@ static uint64_t cluster_key(const struct sc_settings *s)
     return key ? key : 1;
 }
 
+/* The graph in other layers, in its place. */
+static enum sc_status cluster_layers(const struct sc_settings *settings, struct sc_graph **graph, struct sc_error *err)
+{
+    struct sc_graph *clustered = NULL;
+    int layers = settings->layers < 0 ? 0 : (int)settings->layers;
+    enum sc_status status = sc_cluster_graph(*graph, layers, layer_tolerance, NULL, &clustered, err);
+    if (status == SC_INFEASIBLE || status == SC_INPUT)
+        err->status = status = SC_USAGE;
+    sc_graph_free(*graph);
+    *graph = clustered;
+    return status;
+}
+
 static enum sc_status refresh(struct sc_planner *planner, const struct sc_settings *settings, struct sc_error *err)
 {
     const struct sc_loader *loader = planner->loader;
@@ -73,6 +90,8 @@ static enum sc_status refresh(struct sc_planner *planner, const struct sc_settin
     if (planner->graph_key != graph_key(settings)) {
         struct sc_graph *graph;
         status = loader->model(loader->user, settings, &graph, err);
+        if (status == SC_OK && settings->layers != 0)
+            status = cluster_layers(settings, &graph, err);
         if (status != SC_OK)
             return status;
         sc_graph_free(planner->graph);

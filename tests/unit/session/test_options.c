@@ -145,6 +145,41 @@ static void make_pin(uint64_t *seed, char *out)
     any_word(seed, "b@xf@yrs():+,", 8, out + strlen(out));
 }
 
+static void make_stages(uint64_t *seed, char *out)
+{
+    int least = 1 + (int)sc_random_below(seed, 4096), more = (int)sc_random_below(seed, 10);
+    switch (sc_random_below(seed, 3)) {
+    case 0:
+        strcpy(out, "auto");
+        break;
+    case 1:
+        sprintf(out, "%d", least);
+        break;
+    default:
+        sprintf(out, "%d-%d", least, least + more < 4096 ? least + more : 4096);
+    }
+}
+
+static void make_layers(uint64_t *seed, char *out)
+{
+    strcpy(out, "all");
+    if (sc_random_below(seed, 3))
+        any_int(seed, 100000, out);
+}
+
+static void make_layer(uint64_t *seed, char *out)
+{
+    any_word(seed, "layer.0123", 12, out);
+}
+
+static void make_stage_mesh(uint64_t *seed, char *out)
+{
+    int hosts = 1 + (int)sc_random_below(seed, 4), devices = 1 + (int)sc_random_below(seed, 8);
+    sprintf(out, "%d=%dx%d", (int)sc_random_below(seed, 20), hosts, devices);
+    if (sc_random_below(seed, 2))
+        sprintf(out + strlen(out), ":%dx%d", devices, hosts);
+}
+
 static void make_choice(const struct sc_option *option, uint64_t *seed, char *out)
 {
     int words = 1;
@@ -168,6 +203,11 @@ static const struct {
     {"seq", make_size},
     {"microbatches", make_devices},
     {"set", make_set},
+    {"stages", make_stages},
+    {"layers", make_layers},
+    {"cut", make_layer},
+    {"no-cut", make_layer},
+    {"stage-mesh", make_stage_mesh},
     {"memory", make_memory},
     {"time-limit", make_seconds},
     {"gap", make_gap},
@@ -277,6 +317,13 @@ static void table_is_whole(void **state)
         "no-shard-state",
         "no-compute",
         "max-axes",
+        "schedule",
+        "objective",
+        "stages",
+        "layers",
+        "cut",
+        "no-cut",
+        "stage-mesh",
     };
     const struct sc_option *option;
     for (size_t i = 0; i < SC_LEN(promised); i++)
