@@ -11,7 +11,7 @@
 #include "pipeline/pipeline.h"
 
 enum { MOST_VARS = 24 };
-static const double most_entries = 4e6, most_outline = 2e6;
+static const double most_entries = 4e6, most_outline = 2e6, most_alone = 1e8;
 
 /* A layer's kind: layers that agree in everything that counts share it. */
 struct kind {
@@ -26,6 +26,7 @@ struct kind {
     double working;  /* bytes, the least that any plan needs in the layer */
     uint64_t hash;   /* of its content */
     bool impossible; /* in the last sweep */
+    bool loose;      /* too much passes its borders: the table is one number, of the layer alone */
 };
 
 struct layer {
@@ -210,18 +211,21 @@ static enum sc_status new_kind(const struct draft *d, struct kind *k, struct sc_
             k->kept[k->in_count + k->out_count++] = i;
     for (int i = 0; i < k->in_count + k->out_count; i++)
         entries *= d->r->problem->choices[d->node[k->kept[i]]];
-    if (entries > most_entries || k->in_count + k->out_count > MOST_VARS)
-        return sc_fail(err, SC_LIMIT, "layer %s: too many tensors (%d) with too many layouts pass its borders",
-                       d->r->whole->graph->layers[d->layer].name, k->in_count + k->out_count);
-    k->entries = (size_t)entries;
+    k->loose = entries > most_entries || k->in_count + k->out_count > MOST_VARS;
+    k->entries = k->loose ? 1 : (size_t)entries;
     k->table = sc_arena_alloc(arena, k->entries * sizeof *k->table);
     k->working = least_working(d);
     if (k->table == NULL)
         return no_memory(err);
     enum sc_status status = build_problem(d, k, err);
-    if (status == SC_OK)
+    if (status == SC_OK && !k->loose)
         status = sc_outliner_new(k->problem, k->in_count + k->out_count, k->kept, most_outline, d->r->cancel,
                                  &k->outliner, err);
+    if (status == SC_LIMIT || (status == SC_OK && k->loose)) { /* then it is only bounded, by itself */
+        k->loose = true;
+        k->entries = 1;
+        status = sc_outliner_new(k->problem, 0, NULL, most_alone, d->r->cancel, &k->outliner, err);
+    }
     return status;
 }
 
@@ -531,7 +535,7 @@ void sc_ranges_free(struct sc_ranges *r)
 
 static void add_part(const struct kind *k, const struct sc_outline_part *part)
 {
-    int vars = k->in_count + k->out_count, at[MOST_VARS] = {0};
+    int vars = k->loose ? 0 : k->in_count + k->out_count, at[MOST_VARS] = {0};
     ptrdiff_t step[MOST_VARS] = {0}, run = 1, offset = 0;
     for (int i = part->count - 1; i >= 0; i--) {
         for (int v = 0; v < vars; v++)
@@ -585,7 +589,7 @@ static enum sc_status price_kind(const struct sc_ranges *r, struct kind *k, doub
         for (int p = 0; p < outline->part_count; p++)
             add_part(k, &outline->parts[p]);
         k->constant = outline->constant;
-        for (int v = k->in_count; v < k->in_count + k->out_count; v++) {
+        for (int v = k->in_count; !k->loose && v < k->in_count + k->out_count; v++) {
             const struct sc_outline_part own = {1, &k->kept[v], rows[k->kept[v]]};
             add_part(k, &own);
         }
@@ -744,7 +748,7 @@ enum sc_status sc_ranges_sweep(struct sc_ranges *r, double price, int in_flight,
             *out = INFINITY;
             if (impossible)
                 continue;
-            if (loose || !step(r, &f, first, last, out)) {
+            if (loose || k->loose || !step(r, &f, first, last, out)) {
                 loose = r->loose = true;
                 *out = before + alone(k);
             }
