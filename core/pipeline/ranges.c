@@ -226,7 +226,7 @@ static enum sc_status new_kind(const struct draft *d, struct kind *k, struct sc_
         k->entries = 1;
         status = sc_outliner_new(k->problem, 0, NULL, most_alone, d->r->cancel, &k->outliner, err);
     }
-    return status;
+    return status == SC_LIMIT ? SC_OK : status; /* without an outliner: by the least of every node */
 }
 
 static enum sc_status make_layer(struct draft *d, struct sc_map *known, struct sc_error *err)
@@ -555,6 +555,14 @@ static void add_part(const struct kind *k, const struct sc_outline_part *part)
     }
 }
 
+static double least_of(const double *row, int count)
+{
+    double least = INFINITY;
+    for (int c = 0; c < count; c++)
+        least = fmin(least, row[c]);
+    return least;
+}
+
 /* The rows of a layer's nodes with prices; what is read from before and copies cost nothing here. */
 static enum sc_status price_kind(const struct sc_ranges *r, struct kind *k, double price, int in_flight,
                                  struct sc_error *err)
@@ -581,10 +589,16 @@ static enum sc_status price_kind(const struct sc_ranges *r, struct kind *k, doub
         }
     }
     const struct sc_outline *outline = NULL;
-    enum sc_status status =
-        ok ? sc_outliner_run(k->outliner, (const double *const *)rows, &outline, err) : no_memory(err);
+    enum sc_status status = ok ? SC_OK : no_memory(err);
+    if (ok && k->outliner)
+        status = sc_outliner_run(k->outliner, (const double *const *)rows, &outline, err);
     k->impossible = status == SC_INFEASIBLE;
-    if (status == SC_OK) {
+    if (status == SC_OK && !outline) {
+        k->table[0] = k->constant = 0;
+        for (int i = 0; i < k->own_count; i++)
+            k->constant += least_of(rows[i], k->problem->choices[i]);
+        k->impossible = k->constant == INFINITY;
+    } else if (status == SC_OK) {
         memset(k->table, 0, k->entries * sizeof *k->table);
         for (int p = 0; p < outline->part_count; p++)
             add_part(k, &outline->parts[p]);

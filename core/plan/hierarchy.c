@@ -17,6 +17,7 @@
 
 enum { MOST_SWEEPS = 32, MOST_ROUNDS = 2000, MOST_SUBMESHES = 64, MOST_VIEWS = 256 };
 static const uint64_t stage_work = 3000000; /* units that proving one stage may take */
+static const double near_enough = 0.002;    /* gap of a stage at first; to proof only when that decides */
 
 struct sweep {
     double price;
@@ -55,6 +56,7 @@ struct known {
     uint64_t view, run;
     int from, to;
     double lower, upper; /* equal: exact; +inf: no plan */
+    bool closed;         /* nothing closer is to be had */
     int *choices;        /* of the plan that costs `upper`, a node of the stage's costs; NULL without one */
 };
 
@@ -375,7 +377,7 @@ static int most_in_flight(double peak, double each, double limit, int in_flight,
 
 /* Solve a run as a stage; with `known` choices they are the plan, and nothing is searched. */
 static enum sc_status solve_run(struct search *s, const struct view *v, int first, int last, int in_flight,
-                                const int *known, struct attempt *out, struct cached_tables *tables)
+                                const int *known, double gap, struct attempt *out, struct cached_tables *tables)
 {
     *out = (struct attempt){.arena = sc_arena_new(), .tables = tables};
     *tables = (struct cached_tables){0};
@@ -393,7 +395,7 @@ static enum sc_status solve_run(struct search *s, const struct view *v, int firs
                                  &out->problem, s->err);
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
     options.solver = known ? SC_SOLVER_EXACT : s->settings->solver;
-    options.gap = known ? INFINITY : s->settings->gap;
+    options.gap = gap;
     options.warm = known;
     options.cancel = &part;
     if (status == SC_OK)
@@ -434,11 +436,12 @@ static enum sc_status sharpen(struct search *s, struct view *v, int first, int l
     return status;
 }
 
-static enum sc_status learn(struct search *s, struct view *v, int first, int last, int in_flight)
+static enum sc_status learn(struct search *s, struct view *v, int first, int last, int in_flight, bool closely)
 {
     struct attempt attempt;
     struct cached_tables tables;
-    enum sc_status status = solve_run(s, v, first, last, in_flight, NULL, &attempt, &tables);
+    double gap = fmax(s->settings->gap, closely ? 0 : near_enough);
+    enum sc_status status = solve_run(s, v, first, last, in_flight, NULL, gap, &attempt, &tables);
     const struct sc_solution *solution = attempt.solution;
     const struct reach *r = reach_of(s, v);
     double base = r->sweeps[0].value[first * s->layers + last];
@@ -448,6 +451,7 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
         struct known k = {.run = sc_ranges_key(r->ranges, first, last), .from = in_flight, .to = in_flight};
         k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
         k.upper = solution->cost;
+        k.closed = closely || solution->status == SC_SOLVED_OPTIMAL || solution->status == SC_SOLVED_INFEASIBLE;
         if (solution->status == SC_SOLVED_INFEASIBLE) {
             k.lower = k.upper = INFINITY;
             k.to = s->microbatches;
@@ -697,8 +701,8 @@ static double price_answer(const struct search *s, const struct chosen *stages, 
 }
 
 /* The stages of a solution; learns what is not known of them. *exact: nothing had to be learnt. */
-static enum sc_status inspect(struct search *s, const struct sc_stage_solution *solution, struct chosen *out,
-                              bool *exact)
+static enum sc_status inspect(struct search *s, const struct sc_stage_solution *solution, bool closely,
+                              struct chosen *out, bool *exact)
 {
     enum sc_status status = SC_OK;
     *exact = true;
@@ -715,7 +719,7 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
             }
             bool pinned = reach_of(s, c->view) != NULL;
             const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
-            if (k) {
+            if (k && (k->closed || !closely)) {
                 c->upper = k->upper;
                 break;
             }
@@ -725,7 +729,7 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
             *exact = false;
             if (!pinned)
                 continue; /* with its pins another view may be better, or all is known */
-            status = learn(s, c->view, c->first, c->last, c->in_flight);
+            status = learn(s, c->view, c->first, c->last, c->in_flight, closely);
             if (status != SC_OK)
                 break;
         }
@@ -762,7 +766,7 @@ static enum sc_status run_rounds(struct search *s, struct answer *best, double *
         if (status == SC_OK) {
             *bound = fmax(*bound, solution.bound_s);
             say(s, best->objective, *bound);
-            status = inspect(s, &solution, stages, &exact);
+            status = inspect(s, &solution, false, stages, &exact);
         }
         if (status == SC_OK) {
             double cost = price_answer(s, stages, solution.count, true);
@@ -773,6 +777,8 @@ static enum sc_status run_rounds(struct search *s, struct answer *best, double *
             }
             say(s, best->objective, *bound);
         }
+        if (status == SC_OK && exact && best->objective > *bound) /* nothing new, and not close enough */
+            status = inspect(s, &solution, true, stages, &exact);
         sc_stage_solution_free(&solution);
         if (status == SC_OK &&
             (exact || best->objective <= *bound || (best->objective - *bound) <= s->settings->gap * best->objective))
@@ -875,9 +881,9 @@ static enum sc_status fill_stage(struct search *s, const struct chosen *c, int f
     struct cached_tables tables = {0};
     struct plan_full *full = planner_new_plan(s->err);
     const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
-    enum sc_status status =
-        full ? solve_run(s, c->view, c->first, c->last, c->in_flight, k ? k->choices : NULL, &attempt, &tables)
-             : SC_NO_MEMORY;
+    enum sc_status status = full ? solve_run(s, c->view, c->first, c->last, c->in_flight, k ? k->choices : NULL,
+                                             k ? INFINITY : s->settings->gap, &attempt, &tables)
+                                 : SC_NO_MEMORY;
     if (!full)
         return status;
     if (status == SC_OK && !attempt.solution->choices)
@@ -1078,8 +1084,12 @@ enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_r
     }
     if (status == SC_OK)
         status = run_rounds(s, &best, &bound, &infeasible);
-    if (status == SC_CANCELLED && best.count)
-        status = SC_OK; /* the best so far, with its gap */
+    if (status == SC_CANCELLED && best.count) {
+        status = SC_OK; /* the best so far, with its gap; writing it down takes its time */
+        s->cancel = NULL;
+    }
+    if (status == SC_CANCELLED && !sc_cancel_requested(request->cancel))
+        status = sc_fail(err, SC_TIMEOUT, "stopped by the time limit with no plan");
     if (status == SC_OK)
         status = fill_plan(s, &best, bound, infeasible, full);
     if (status == SC_OK)
