@@ -149,14 +149,18 @@ static void fill(struct filling *l, const int *index)
     }
 }
 
-/* Mend a plan, fill it up, improve it, offer it. */
-static void finish(struct filling *l, const struct crossing *x, int which)
+static bool open_filling(struct filling *l, struct sc_front *f, struct sc_arena *arena)
+{
+    *l = (struct filling){.f = f, .local = sc_local_new(f->core)};
+    l->choice = arena ? sc_arena_calloc(arena, (size_t)f->n + 1, sizeof *l->choice) : NULL;
+    l->saved = arena ? sc_arena_calloc(arena, (size_t)f->n + 1, sizeof *l->saved) : NULL;
+    return l->local && l->choice && l->saved;
+}
+
+/* Mend the plan in f->full, fill it up, improve it, offer it. */
+static void finish(struct filling *l)
 {
     const struct sc_front *f = l->f;
-    const struct sc_front_point *first = x->turned[which] ? x->then : x->first;
-    const struct sc_front_point *then = x->turned[which] ? x->first : x->then;
-    for (int i = 0; i < f->n; i++)
-        f->full[f->view->nodes[i]] = i < x->cut[which] ? first->plan[i] : then->plan[i];
     sc_local_set(l->local, f->full);
     if (!sc_local_fits(l->local) && !sc_local_repair(l->local))
         return;
@@ -172,25 +176,22 @@ enum sc_status sc_front_cross(struct sc_front *f, const struct sc_front_point *a
 {
     struct crossing x = {.f = f, .first = a, .then = b, .best = {INFINITY, INFINITY}, .cut = {-1, -1}};
     struct sc_arena *arena = sc_arena_new();
-    struct filling l = {.f = f, .local = sc_local_new(f->core)};
-    enum sc_status status = SC_NO_MEMORY;
+    struct filling l;
+    enum sc_status status = open_filling(&l, f, arena) && index_edges(&x, arena) ? SC_OK : SC_NO_MEMORY;
     if (a->usage != b->usage)
         x.price = 2 * fabs(a->cost - b->cost) / fabs(a->usage - b->usage);
-    if (arena && l.local && index_edges(&x, arena)) {
-        l.choice = sc_arena_calloc(arena, (size_t)f->n + 1, sizeof *l.choice);
-        l.saved = sc_arena_calloc(arena, (size_t)f->n + 1, sizeof *l.saved);
-        status = l.choice && l.saved ? SC_OK : SC_NO_MEMORY;
-    }
     for (int turned = 0; status == SC_OK && turned < 2; turned++) {
         x.first = turned ? b : a;
         x.then = turned ? a : b;
         try_cuts(&x, turned);
     }
-    x.first = a;
-    x.then = b;
-    for (int which = 0; status == SC_OK && which < 2; which++)
+    for (int which = 0; status == SC_OK && which < 2; which++) {
+        const struct sc_front_point *first = x.turned[which] ? b : a, *then = x.turned[which] ? a : b;
+        for (int i = 0; i < f->n; i++)
+            f->full[f->view->nodes[i]] = i < x.cut[which] ? first->plan[i] : then->plan[i];
         if (x.cut[which] >= 0)
-            finish(&l, &x, which);
+            finish(&l);
+    }
     sc_local_free(l.local);
     sc_arena_free(arena);
     return status;

@@ -19,9 +19,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_PRICES = 60, MOST_LABELS = 8 << 20 };
+enum { MOST_PRICES = 60, LABELS_A_NODE = 24, MOST_LABELS = 8 << 20 };
 static const double most_priced = 2251799813685248.0; /* 2^51: the largest sum of prices that stays exact */
 static const double prune_widest = 1 << 23;
+static const double small_gap = 0.02; /* of the widest gap that a part had: what labels may close */
 
 /* ---- the form --------------------------------------------------------------------------------------- */
 
@@ -101,12 +102,12 @@ static enum sc_status find_form(struct sc_front *f, bool *fits)
 
 /* ---- prices ----------------------------------------------------------------------------------------- */
 
-static enum sc_status evaluate(struct sc_front *f, double lambda, struct sc_front_point *p)
+enum sc_status sc_front_evaluate(struct sc_front *f, double lambda, struct sc_front_point *p)
 {
     const struct sc_view *v = &f->view->view;
     for (int i = 0; i < f->n; i++)
         for (int c = 0; c < v->choices[i]; c++)
-            f->priced[i][c] = f->cost[i][c] + floor(lambda * f->g[i][c]);
+            f->priced[i][c] = f->cost[i][c] + f->charge[i][c] + floor(lambda * f->g[i][c]);
     enum sc_status status = sc_elim_run(f->elim, (const double *const *)f->priced);
     if (status != SC_OK)
         return status;
@@ -137,8 +138,7 @@ static void send(struct sc_front *f, const struct sc_front_point *p)
     sc_front_send(f);
 }
 
-/* A plan within the limit goes out; the cutoff may fall. */
-static void consider(struct sc_front *f, const struct sc_front_point *p)
+void sc_front_consider(struct sc_front *f, const struct sc_front_point *p)
 {
     if (p->usage + p->peak <= 0 && p->cost <= f->cutoff)
         send(f, p);
@@ -204,10 +204,10 @@ static enum sc_status find_high(struct sc_front *f, double capacity, const struc
 {
     double lambda = (fabs(low->cost) + 1) / (low->usage + 1);
     for (int i = 0; i < 4 && lambda * (f->total_usage + 1) <= most_priced; i++, lambda *= 8) {
-        enum sc_status status = evaluate(f, lambda, high);
+        enum sc_status status = sc_front_evaluate(f, lambda, high);
         if (status != SC_OK)
             return status;
-        consider(f, high);
+        sc_front_consider(f, high);
         if (high->usage <= capacity)
             return SC_OK;
     }
@@ -218,7 +218,7 @@ static enum sc_status find_high(struct sc_front *f, double capacity, const struc
         send(f, high); /* its peak is a limit that is known to do */
         return SC_INFEASIBLE;
     }
-    consider(f, high);
+    sc_front_consider(f, high);
     return SC_OK;
 }
 
@@ -227,10 +227,10 @@ static enum sc_status find_high(struct sc_front *f, double capacity, const struc
 static enum sc_status find_price(struct sc_front *f, double capacity, struct sc_front_point *low,
                                  struct sc_front_point *high, struct sc_front_point *best, double *bound)
 {
-    enum sc_status status = evaluate(f, 0, low);
+    enum sc_status status = sc_front_evaluate(f, 0, low);
     if (status != SC_OK)
         return status;
-    consider(f, low);
+    sc_front_consider(f, low);
     *bound = bound_at(low, capacity);
     memcpy(best->plan, low->plan, (size_t)f->n * sizeof *best->plan);
     best->lambda = 0;
@@ -253,10 +253,10 @@ static enum sc_status find_price(struct sc_front *f, double capacity, struct sc_
         double lambda = (high->cost - low->cost) / (low->usage - high->usage);
         if (lambda < 0 || lambda * (f->total_usage + 1) > most_priced || sc_cancelled(f->core->cancel))
             break;
-        status = evaluate(f, lambda, &middle);
+        status = sc_front_evaluate(f, lambda, &middle);
         if (status != SC_OK)
             return status;
-        consider(f, &middle);
+        sc_front_consider(f, &middle);
         if (bound_at(&middle, capacity) > *bound) {
             *bound = bound_at(&middle, capacity);
             best->lambda = lambda;
@@ -280,6 +280,7 @@ struct pruned {
     struct sc_view view;
     int **kept; /* choices of the view's nodes that are left */
     double **cost, **usage, **priced;
+    uint64_t **counts; /* NULL without limits of counts */
     struct sc_arena *arena;
 };
 
@@ -292,6 +293,23 @@ static double *prune_table(struct pruned *p, const struct sc_view_edge *e)
             at[(size_t)r * (size_t)cols + (size_t)c] =
                 e->table[(size_t)p->kept[e->from][r] * (size_t)e->row_stride + (size_t)p->kept[e->to][c]];
     return at;
+}
+
+/* Which counts a choice adds to. */
+static bool prune_counts(const struct sc_front *f, const struct sc_front_part *part, struct pruned *p)
+{
+    p->counts = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->counts);
+    for (int i = 0; p->counts && i < f->n; i++)
+        if (!(p->counts[i] = sc_arena_calloc(p->arena, (size_t)p->view.choices[i], sizeof **p->counts)))
+            return false;
+    for (int l = 0; p->counts && l < part->limits; l++)
+        for (int i = 0; i < part->limit[l].count.size; i++) {
+            int node = part->limit[l].count.node[i];
+            for (int c = 0; c < p->view.choices[node]; c++)
+                if (p->kept[node][c] == part->limit[l].count.choice)
+                    p->counts[node][c] += UINT64_C(1) << (l * SC_FRONT_COUNT_BITS);
+        }
+    return p->counts != NULL;
 }
 
 /* Only choices with a min-marginal of at most `most` (with prices). *empty when a node keeps none. */
@@ -322,9 +340,9 @@ static bool prune(struct sc_front *f, double lambda, double most, struct pruned 
             if (f->cost[i][c] < INFINITY && f->marginal[i][c] <= most) {
                 int at = choices[i]++;
                 p->kept[i][at] = c;
-                p->cost[i][at] = f->cost[i][c];
+                p->cost[i][at] = f->cost[i][c] + f->charge[i][c];
                 p->usage[i][at] = f->g[i][c];
-                p->priced[i][at] = f->cost[i][c] + floor(lambda * f->g[i][c]);
+                p->priced[i][at] = p->cost[i][at] + floor(lambda * f->g[i][c]);
             }
         *empty = choices[i] == 0;
     }
@@ -342,16 +360,37 @@ static bool prune(struct sc_front *f, double lambda, double most, struct pruned 
     return true;
 }
 
-/* The best plan of a part that costs at most `most`, by labels. */
-static enum sc_status by_labels(struct sc_front *f, double lambda, double capacity, double most,
-                                struct sc_front_point *out, bool *found, bool *exhausted)
+static void plan_of_labels(const struct sc_front *f, const struct pruned *p, struct sc_front_point *out)
+{
+    out->usage = 0;
+    out->peak = f->base_peak;
+    for (int i = 0; i < f->n; i++) {
+        int c = out->plan[i] = p->kept[i][out->plan[i]];
+        out->usage += f->g[i][c];
+        out->peak = fmax(out->peak, f->m[i][c]);
+    }
+}
+
+/* What labels are to find: the best plan of a part that costs at most `most`, in so many labels. */
+struct question {
+    const struct sc_front_part *part;
+    const struct sc_front_prices *prices;
+    double most;
+    size_t budget;
+    bool found, exhausted;
+};
+
+static enum sc_status by_labels(struct sc_front *f, struct question *ask, struct sc_front_point *out)
 {
     struct pruned p;
     bool empty, wide = false;
     struct sc_elim *elim = NULL;
     enum sc_status status = SC_OK;
-    *found = *exhausted = false;
-    if (!prune(f, lambda, most + ceil(lambda * capacity) + 1, &p, &empty))
+    const struct sc_front_part *part = ask->part;
+    double lambda = ask->prices->lambda, capacity = -part->low;
+    ask->found = ask->exhausted = false;
+    if (!prune(f, lambda, ask->most + ceil(lambda * capacity) + 1 + sc_front_credit(part, ask->prices), &p, &empty) ||
+        (!empty && part->limits > 0 && !prune_counts(f, part, &p)))
         status = SC_NO_MEMORY;
     if (status == SC_OK && !empty) {
         elim = sc_elim_new(&p.view, prune_widest, f->core->cancel, &wide);
@@ -366,23 +405,24 @@ static enum sc_status by_labels(struct sc_front *f, double lambda, double capaci
                                    .usage = (const double *const *)p.usage,
                                    .lambda = lambda,
                                    .capacity = capacity,
-                                   .most = most,
-                                   .budget = MOST_LABELS,
+                                   .most = ask->most,
+                                   .budget = ask->budget,
+                                   .counts = part->limits,
+                                   .bits = SC_FRONT_COUNT_BITS,
+                                   .count = (const uint64_t *const *)p.counts,
                                    .plan = out->plan};
+        for (int l = 0; l < part->limits; l++)
+            labels.limit[l] =
+                (struct sc_labels_limit){part->limit[l].least, part->limit[l].most, ask->prices->count[l]};
         if (status == SC_OK)
             status = sc_labels_run(&labels);
-        *found = status == SC_OK && labels.found;
-        *exhausted = (status == SC_OK && labels.exhausted) || status == SC_LIMIT;
+        ask->found = status == SC_OK && labels.found;
+        ask->exhausted = (status == SC_OK && labels.exhausted) || status == SC_LIMIT;
         if (status == SC_INFEASIBLE || status == SC_LIMIT)
             status = SC_OK;
-        if (*found) {
-            *out =
-                (struct sc_front_point){.lambda = lambda, .cost = labels.best, .peak = f->base_peak, .plan = out->plan};
-            for (int i = 0; i < f->n; i++) {
-                int c = out->plan[i] = p.kept[i][out->plan[i]];
-                out->usage += f->g[i][c];
-                out->peak = fmax(out->peak, f->m[i][c]);
-            }
+        if (ask->found) {
+            out->cost = labels.best;
+            plan_of_labels(f, &p, out);
         }
     }
     sc_elim_free(elim);
@@ -394,7 +434,9 @@ static enum sc_status by_labels(struct sc_front *f, double lambda, double capaci
 
 static enum sc_status split(struct sc_front *f, const struct sc_front_part *part, double peak, double bound)
 {
-    struct sc_front_part below = {part->low, peak, bound}, above = {peak, part->high, bound};
+    struct sc_front_part below = *part, above = *part;
+    below.bound = above.bound = bound;
+    below.high = above.low = peak;
     return sc_vec_push(&f->parts, below) && sc_vec_push(&f->parts, above) ? SC_OK : SC_NO_MEMORY;
 }
 
@@ -418,74 +460,144 @@ static void raise_bound(struct sc_front *f, struct sc_front_part *part, double b
     f->sink->bound(f->sink->user, fmin(least, f->cutoff + f->core->grain) + f->core->constant);
 }
 
-/* Solve a part by thresholds that grow from its bound. */
-static enum sc_status close_gap(struct sc_front *f, struct sc_front_part *part, double lambda,
-                                struct sc_front_point *high, bool *exhausted)
+static enum sc_status find_marginals(struct sc_front *f, const struct sc_front_part *part,
+                                     const struct sc_front_prices *prices, struct sc_front_point *scratch)
 {
-    double capacity = -part->low, bound = part->bound;
-    double step = (fmin(f->cutoff, high->cost) - bound) / 64 + 1;
-    struct sc_front_point again = {.plan = high->plan};
-    enum sc_status status = evaluate(f, lambda, &again);
+    sc_front_charge(f, part, prices);
+    enum sc_status status = sc_front_evaluate(f, prices->lambda, scratch);
     if (status == SC_OK)
         status = sc_elim_descend(f->elim);
     for (int i = 0; status == SC_OK && i < f->n; i++)
         status = sc_elim_marginal(f->elim, i, f->marginal[i]);
-    while (status == SC_OK && bound <= f->cutoff) {
-        double most = floor(fmin(f->cutoff, bound + step));
-        struct sc_front_point best = {.plan = high->plan};
-        bool found;
-        status = by_labels(f, lambda, capacity, most, &best, &found, exhausted);
+    return status;
+}
+
+/* Solve a part by thresholds that grow from its bound, as far as so many labels reach: *exhausted. */
+static enum sc_status close_gap(struct sc_front *f, struct sc_front_part *part, const struct sc_front_prices *prices,
+                                size_t budget, struct sc_front_point *scratch, bool *exhausted)
+{
+    double step = (f->cutoff < INFINITY ? f->cutoff - part->bound : fabs(part->bound)) / 64 + 1;
+    struct sc_front_point best = {.plan = scratch->plan};
+    enum sc_status status = find_marginals(f, part, prices, &best);
+    while (status == SC_OK && part->bound <= f->cutoff) {
+        struct question ask = {part, prices, floor(fmin(f->cutoff, part->bound + step)), budget, false, false};
+        status = by_labels(f, &ask, &best);
+        *exhausted = ask.exhausted;
         if (status != SC_OK || *exhausted)
             return status;
-        if (found) {
+        if (ask.found) {
             if (best.usage + best.peak > 0)
                 return split(f, part, best.peak, best.cost);
-            consider(f, &best);
-            f->lambda = lambda;
+            sc_front_consider(f, &best);
+            f->lambda = prices->lambda;
             return SC_OK;
         }
-        bound = most + 1;
-        raise_bound(f, part, bound);
+        raise_bound(f, part, ask.most + 1);
         step *= 4;
     }
     return status;
 }
 
-static enum sc_status solve_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_point *low,
-                                 struct sc_front_point *high, struct sc_front_point *best, bool *exhausted)
+/* Cross the two plans of most weight in the mixture, of which one fits. */
+static enum sc_status cross_mixture(struct sc_front *f, const struct sc_front_part *part)
 {
-    const struct sc_view *v = &f->view->view;
-    double capacity = -part->low, bound;
-    if (capacity < 0)
-        return SC_OK;
-    for (int i = 0; i < f->n; i++)
-        for (int c = 0; c < v->choices[i]; c++)
-            f->cost[i][c] = f->m[i][c] < part->high ? v->cost[i][c] : INFINITY;
-    enum sc_status status = find_price(f, capacity, low, high, best, &bound);
-    if (status == SC_INFEASIBLE)
-        return SC_OK;
-    if (status == SC_LIMIT) {
-        *exhausted = true;
-        return SC_OK;
+    int heaviest[2] = {-1, -1};
+    for (int j = 0; j < f->columns; j++) {
+        int side = f->column[j].usage <= -part->low;
+        if (f->weight[j] > 0 && (heaviest[side] < 0 || f->weight[j] > f->weight[heaviest[side]]))
+            heaviest[side] = j;
     }
+    if (heaviest[0] < 0 || heaviest[1] < 0)
+        return SC_OK;
+    return sc_front_cross(f, &f->column[heaviest[0]], &f->column[heaviest[1]]);
+}
+
+/* A part without limits of counts: its price, and plans. SC_INFEASIBLE: it has none. *done: it was split. */
+static enum sc_status open_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_point *low,
+                                struct sc_front_point *high, struct sc_front_point *best, bool *done)
+{
+    double bound;
+    sc_front_charge(f, part, NULL);
+    enum sc_status status = find_price(f, -part->low, low, high, best, &bound);
     if (status != SC_OK)
         return status;
     raise_bound(f, part, bound);
-    if (part->bound <= f->cutoff && low->usage + low->peak > 0)
-        status = sc_front_cross(f, low, high);
-    if (status != SC_OK || part->bound > f->cutoff)
-        return status;
-    if (high->usage + high->peak > 0)
-        return split(f, part, high->peak, part->bound);
     if (f->lambda == 0) /* until a plan tells which price is right */
         f->lambda = best->lambda;
-    return f->sink->stop(f->sink->user) ? SC_CANCELLED : close_gap(f, part, best->lambda, high, exhausted);
+    if (part->bound <= f->cutoff && low->usage + low->peak > 0)
+        status = sc_front_cross(f, low, high);
+    if (status == SC_OK && part->bound <= f->cutoff && high->usage + high->peak > 0) {
+        *done = true;
+        return split(f, part, high->peak, part->bound);
+    }
+    return sc_front_keep(f, low) && sc_front_keep(f, high) ? status : SC_NO_MEMORY;
+}
+
+/* Labels that a part may try before it is halved: where its gap is small more each time they were too few; elsewhere
+ * now and then, in proportion to the parts that were halved. 0: none. */
+static size_t labels_to_try(struct sc_front *f, double gap)
+{
+    size_t few = LABELS_A_NODE * (size_t)f->n, tried = f->tried++ + 1;
+    f->widest_gap = fmax(f->widest_gap, gap);
+    if (gap <= small_gap * f->widest_gap || gap == INFINITY)
+        return (size_t)fmin(MOST_LABELS, (double)few * pow(1.2, f->too_few));
+    return (tried & (tried - 1)) == 0 ? (size_t)fmin(MOST_LABELS, (double)few * (double)tried) : 0;
+}
+
+/* Labels where few do it; else halves; and labels without end where nothing is left to halve. */
+static enum sc_status finish_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_prices *prices,
+                                  struct sc_front_point *scratch, bool *exhausted)
+{
+    bool found = false;
+    enum sc_status status = SC_OK;
+    size_t labels = labels_to_try(f, f->cutoff - part->bound);
+    if (labels > 0) {
+        status = close_gap(f, part, prices, labels, scratch, exhausted);
+        if (status != SC_OK || !*exhausted)
+            return status;
+        f->too_few++;
+    }
+    *exhausted = false;
+    if (f->cutoff < INFINITY)
+        status = sc_front_branch(f, part, &found);
+    if (status != SC_OK || found)
+        return status;
+    return close_gap(f, part, prices, MOST_LABELS, scratch, exhausted);
+}
+
+static enum sc_status solve_part(struct sc_front *f, struct sc_front_part *part, struct sc_front_point *low,
+                                 struct sc_front_point *high, struct sc_front_point *best, bool *exhausted)
+{
+    bool done = false;
+    struct sc_front_prices prices = {0};
+    if (part->low > 0)
+        return SC_OK;
+    sc_front_allow(f, part);
+    enum sc_status status = part->limits == 0 ? open_part(f, part, low, high, best, &done) : SC_OK;
+    *exhausted = status == SC_LIMIT;
+    if (status == SC_INFEASIBLE || status == SC_LIMIT)
+        return SC_OK;
+    prices.lambda = best->lambda;
+    if (status == SC_OK && !done && part->bound <= f->cutoff && f->cutoff < INFINITY) {
+        double before = f->cutoff;
+        status = sc_front_price(f, part, MOST_PRICES, &prices);
+        if (status == SC_INFEASIBLE)
+            return SC_OK;
+        raise_bound(f, part, part->bound);
+        if (status == SC_OK && part->bound <= f->cutoff && part->limits > 0)
+            status = cross_mixture(f, part);
+        if (f->cutoff < before)
+            f->lambda = prices.lambda;
+    }
+    if (status != SC_OK || done || part->bound > f->cutoff)
+        return status;
+    return f->sink->stop(f->sink->user) ? SC_CANCELLED : finish_part(f, part, &prices, high, exhausted);
 }
 
 static enum sc_status solve_parts(struct sc_front *f, enum sc_frontier_end *end)
 {
     struct sc_front_point low = {0}, high = {0}, best = {0};
-    struct sc_front_part all = {f->least_peak, INFINITY, -INFINITY};
+    struct sc_front_part all = {.low = f->least_peak, .high = INFINITY, .bound = -INFINITY};
     bool exhausted = false;
     size_t at = 0;
     low.plan = sc_arena_calloc(f->arena, (size_t)f->n, sizeof *low.plan);
@@ -532,8 +644,9 @@ enum sc_status sc_core_frontier(struct sc_core *core, const struct sc_core_view 
         f.cost = rows(&f);
         f.priced = rows(&f);
         f.marginal = rows(&f);
+        f.charge = rows(&f);
         f.full = sc_arena_calloc(f.arena, (size_t)core->n, sizeof *f.full);
-        if (f.g && f.m && f.cost && f.priced && f.marginal && f.full)
+        if (f.g && f.m && f.cost && f.priced && f.marginal && f.charge && f.full)
             status = find_form(&f, &fits);
     }
     if (status == SC_OK && fits)

@@ -14,8 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOINS_A_LABEL = 16 }; /* pairs that may be looked at for each label of the budget */
+
 struct label {
     double cost, usage;
+    uint64_t counts;
     int trace; /* index into records */
     int with;  /* of a label in the making: record to join with, -1: none */
 };
@@ -38,21 +41,39 @@ struct run {
     const struct sc_elim *m;
     struct frontier *frontier; /* a node each */
     SC_VEC(struct record) records;
+    double most;         /* in->most with what the prices of counts can give back */
     label_vec now, next; /* frontiers in the making */
     struct sc_arena *arena;
+    size_t joined; /* pairs looked at */
     uint64_t steps;
 };
 
 /* Cost + rest, and what usage is left priced at lambda, exceed what is wanted? Rounded in favour of the label. */
-static bool hopeless(const struct sc_labels *in, double cost, double usage, double rest)
+static bool hopeless(const struct run *r, double cost, double usage, double rest)
 {
-    double left = in->capacity - usage;
-    return left < 0 || cost + rest - (ceil(in->lambda * left) + 1) > in->most;
+    double left = r->in->capacity - usage;
+    return left < 0 || cost + rest - (ceil(r->in->lambda * left) + 1) > r->most;
+}
+
+static int count_of(const struct sc_labels *in, uint64_t counts, int i)
+{
+    return (int)(counts >> (i * in->bits) & ((UINT64_C(1) << in->bits) - 1));
+}
+
+/* More of something than there may be? */
+static bool too_many(const struct sc_labels *in, uint64_t counts)
+{
+    for (int i = 0; i < in->counts; i++)
+        if (count_of(in, counts, i) > in->limit[i].most)
+            return true;
+    return false;
 }
 
 static int by_usage(const void *a, const void *b)
 {
     const struct label *x = a, *y = b;
+    if (x->counts != y->counts)
+        return x->counts < y->counts ? -1 : 1;
     if (x->usage != y->usage)
         return x->usage < y->usage ? -1 : 1;
     if (x->cost != y->cost)
@@ -62,14 +83,14 @@ static int by_usage(const void *a, const void *b)
     return (x->with > y->with) - (x->with < y->with);
 }
 
-/* Keep the labels that no other beats, by rising usage. */
+/* Keep the labels that no other of the same counts beats, by counts and rising usage. */
 static void filter(label_vec *v)
 {
     size_t kept = 0;
     if (v->count > 1)
         qsort(v->data, v->count, sizeof *v->data, by_usage);
     for (size_t i = 0; i < v->count; i++)
-        if (kept == 0 || v->data[i].cost < v->data[kept - 1].cost)
+        if (kept == 0 || v->data[i].counts != v->data[kept - 1].counts || v->data[i].cost < v->data[kept - 1].cost)
             v->data[kept++] = v->data[i];
     v->count = kept;
 }
@@ -84,19 +105,34 @@ static int record(struct run *r, int a, int b)
     return sc_vec_push(&r->records, rec) ? (int)r->records.count - 1 : -1;
 }
 
+static bool stopped(struct run *r)
+{
+    if (r->steps < 1000)
+        return false;
+    uint64_t steps = r->steps;
+    r->steps = 0;
+    return sc_cancel_work(r->m->cancel, steps);
+}
+
 /* Labels of `now` and of a child's frontier, all pairs, into `now`. `rest`: least priced cost of what is in neither. */
 static enum sc_status join(struct run *r, const struct label *child, int count, double rest)
 {
     r->next.count = 0;
-    for (size_t i = 0; i < r->now.count; i++)
+    for (size_t i = 0; i < r->now.count; i++) {
+        r->joined += (size_t)count;
+        r->in->exhausted = r->joined / JOINS_A_LABEL > r->in->budget;
+        r->steps += (uint64_t)count / 64 + 1;
+        if (r->in->exhausted || stopped(r))
+            return r->in->exhausted ? SC_LIMIT : SC_CANCELLED;
         for (int j = 0; j < count; j++) {
             struct label l = {r->now.data[i].cost + child[j].cost, r->now.data[i].usage + child[j].usage,
-                              r->now.data[i].trace, child[j].trace};
-            if (hopeless(r->in, l.cost, l.usage, rest))
+                              r->now.data[i].counts + child[j].counts, r->now.data[i].trace, child[j].trace};
+            if (hopeless(r, l.cost, l.usage, rest) || too_many(r->in, l.counts))
                 continue;
             if (!sc_vec_push(&r->next, l))
                 return SC_NO_MEMORY;
         }
+    }
     filter(&r->next);
     for (size_t i = 0; i < r->next.count; i++) {
         struct label *l = &r->next.data[i];
@@ -107,7 +143,6 @@ static enum sc_status join(struct run *r, const struct label *child, int count, 
     label_vec swap = r->now;
     r->now = r->next;
     r->next = swap;
-    r->steps += r->now.count + 1;
     return SC_OK;
 }
 
@@ -135,10 +170,11 @@ static enum sc_status extend(struct run *r, const struct sc_elim_clique *q, cons
         else
             cost += value;
     }
-    if (cost + rest == INFINITY || hopeless(r->in, cost, usage, rest))
+    uint64_t counts = r->in->counts ? r->in->count[node][c] : 0;
+    if (cost + rest == INFINITY || hopeless(r, cost, usage, rest) || too_many(r->in, counts))
         return SC_OK;
     int leaf = record(r, -1 - node, c);
-    struct label first = {cost, usage, leaf, -1};
+    struct label first = {cost, usage, counts, leaf, -1};
     r->now.count = 0;
     if (leaf < 0 || !sc_vec_push(&r->now, first))
         return r->in->exhausted ? SC_LIMIT : SC_NO_MEMORY;
@@ -188,11 +224,9 @@ static enum sc_status clique(struct run *r, const struct sc_elim_clique *q)
                 break;
             at[i] = 0;
         }
-        if (status == SC_OK && r->steps++ > 1000) {
-            if (sc_cancel_work(m->cancel, r->steps))
-                status = SC_CANCELLED;
-            r->steps = 0;
-        }
+        r->steps++;
+        if (status == SC_OK && stopped(r))
+            status = SC_CANCELLED;
     }
     if (status == SC_OK && all.count > 0) {
         out->labels = sc_arena_copy(r->arena, all.data, all.count * sizeof *all.data);
@@ -214,6 +248,19 @@ static void unroll(const struct run *r, int trace, int *plan)
         unroll(r, rec->a, plan);
         trace = rec->b;
     }
+}
+
+/* What a plan really costs, +inf when it breaks a limit. */
+static double cost_of(const struct sc_labels *in, const struct label *l)
+{
+    double cost = l->cost;
+    bool fits = l->usage <= in->capacity;
+    for (int i = 0; i < in->counts; i++) {
+        int count = count_of(in, l->counts, i);
+        fits = fits && count >= in->limit[i].least && count <= in->limit[i].most;
+        cost -= in->limit[i].price * count;
+    }
+    return fits ? cost : INFINITY;
 }
 
 /* The components of the graph together. */
@@ -240,13 +287,15 @@ static enum sc_status finish(struct run *r)
                 return SC_NO_MEMORY;
     }
     const struct label *best = NULL;
-    for (size_t i = 0; status == SC_OK && i < r->now.count; i++)
-        if (r->now.data[i].usage <= r->in->capacity && r->now.data[i].cost <= r->in->most &&
-            (!best || r->now.data[i].cost < best->cost))
+    for (size_t i = 0; status == SC_OK && i < r->now.count; i++) {
+        double cost = cost_of(r->in, &r->now.data[i]);
+        if (cost <= r->in->most && (!best || cost < r->in->best)) {
             best = &r->now.data[i];
+            r->in->best = cost;
+        }
+    }
     if (best) {
         r->in->found = true;
-        r->in->best = best->cost;
         unroll(r, best->trace, r->in->plan);
     }
     return status;
@@ -254,7 +303,10 @@ static enum sc_status finish(struct run *r)
 
 enum sc_status sc_labels_run(struct sc_labels *labels)
 {
-    struct run r = {.in = labels, .m = labels->elim, .arena = sc_arena_new()};
+    struct run r = {.in = labels, .m = labels->elim, .most = labels->most, .arena = sc_arena_new()};
+    for (int i = 0; i < labels->counts; i++)
+        r.most +=
+            labels->limit[i].price * (labels->limit[i].price > 0 ? labels->limit[i].most : labels->limit[i].least);
     labels->found = labels->exhausted = false;
     size_t n = (size_t)r.m->view->node_count;
     r.frontier = r.arena ? sc_arena_calloc(r.arena, n, sizeof *r.frontier) : NULL;
