@@ -35,7 +35,16 @@ static double **rows(struct sc_front *f)
     return out;
 }
 
-/* What node i uses throughout: its use in its longest segment, when its segments leave no slot out. */
+static double total_use(const struct sc_core_node *x, int segment)
+{
+    double sum = 0;
+    for (int c = 0; c < x->k; c++)
+        sum += x->seg[segment].use[c];
+    return sum;
+}
+
+/* What node i uses throughout: its use in its longest segment (of those, where it uses least), when its segments leave
+ * no slot out. */
 static void find_common(struct sc_front *f, int i)
 {
     const struct sc_core_node *x = &f->core->node[f->view->nodes[i]];
@@ -43,7 +52,8 @@ static void find_common(struct sc_front *f, int i)
     double most = 0;
     for (int s = 0; s < x->seg_count && x->seg[s].a == reached; s++) {
         reached = x->seg[s].b;
-        if (longest < 0 || x->seg[s].b - x->seg[s].a > x->seg[longest].b - x->seg[longest].a)
+        int length = x->seg[s].b - x->seg[s].a, best = longest < 0 ? 0 : x->seg[longest].b - x->seg[longest].a;
+        if (length > best || (length == best && total_use(x, s) < total_use(x, longest)))
             longest = s;
     }
     for (int c = 0; c < x->k; c++) {
