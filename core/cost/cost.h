@@ -225,6 +225,8 @@ enum sc_status sc_costs_new(const struct sc_graph *graph, const struct sc_mesh *
  * them; the cheaper. Gathering is in the rows of these nodes, the transfers themselves are in sc_costs_transfer. */
 enum sc_status sc_costs_cut(const struct sc_costs *whole, int first, int last, int in_flight, struct sc_costs **out,
                             struct sc_error *err);
+/* Is the op in the layers of these costs? A copy of an earlier layer's op is not. */
+bool sc_costs_owns(const struct sc_costs *costs, int op);
 /* Of a fan-out of `whole`: seconds a microbatch, a choice, of receiving its tensor, or of taking its gradient back. */
 void sc_costs_boundary(const struct sc_costs *whole, int node, bool received, double *micro_s);
 /* The least a choice of a node of `whole` holds throughout in any stage: bytes whatever is in flight, and for every

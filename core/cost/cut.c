@@ -224,6 +224,11 @@ struct sc_transfer sc_costs_transfer(const struct sc_costs *whole, int first, in
     return out;
 }
 
+bool sc_costs_owns(const struct sc_costs *costs, int op)
+{
+    return cost_has_op(cost_full(costs), op);
+}
+
 /* ---- nodes and edges of a stage --------------------------------------------------------------------- */
 
 struct cutter {

@@ -68,6 +68,8 @@ static enum sc_status bind_pin(struct sc_arena *arena, const struct sc_costs *co
         matched++;
         if (costs->op_node[op] < 0)
             continue; /* of another stage */
+        if (whole && !sc_costs_owns(costs, op))
+            continue; /* a copy for another stage: a plan's own strategy is of the first */
         int klass = graph->ops[op].klass;
         if (!release && !cache->known[klass]) {
             cache->choices[klass] = choices_named(arena, costs, op, status->strategy, &failed);

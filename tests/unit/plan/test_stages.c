@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Plans of several stages: constraints are obeyed or refused with words, the file of a plan prices to the same number,
+ * and questions about an op go to its stage.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "import/import.h"
+#include "plan/plan.h"
+
+static struct sc_loader loader;
+
+static void set(struct sc_settings *s, const char *name, const char *value)
+{
+    struct sc_error err = {0};
+    if (sc_settings_set(s, name, value, &err) != SC_OK)
+        fail_msg("%s %s: %s", name, value, err.message);
+}
+
+static void start(struct sc_settings *s)
+{
+    sc_settings_init(s);
+    sc_settings_set_model(s, "gpt-125m");
+    set(s, "set", "layers=6");
+    set(s, "cluster", "h100:2");
+    set(s, "stages", "auto");
+}
+
+static enum sc_status make(const struct sc_settings *settings, struct sc_plan **out, struct sc_error *err)
+{
+    struct sc_planner *planner = sc_planner_new(&loader);
+    struct sc_plan_request request = {.settings = settings};
+    *out = NULL;
+    enum sc_status status = sc_planner_make(planner, &request, out, err);
+    sc_planner_free(planner);
+    return status;
+}
+
+static struct sc_plan *must(const struct sc_settings *settings)
+{
+    struct sc_error err = {0};
+    struct sc_plan *plan;
+    if (make(settings, &plan, &err) != SC_OK)
+        fail_msg("%s", err.message);
+    return plan;
+}
+
+/* Stages are runs of layers in order on all devices, and each stage's plan is of its layers. */
+static void check_shape(const struct sc_plan *plan)
+{
+    int layer = 0, device = 0;
+    assert_true(plan->stage_count >= 1);
+    for (int i = 0; i < plan->stage_count; i++) {
+        const struct sc_plan_stage *s = &plan->stages[i];
+        assert_int_equal(s->first_layer, layer);
+        assert_int_equal(s->first_device, device);
+        layer = s->last_layer + 1;
+        device += s->hosts * s->devices;
+        assert_true(s->plan->peak_bytes <= s->plan->costs->memory_bytes);
+        assert_true(s->stage_s > 0 && s->stage_s >= s->microbatch_s);
+        for (int op = 0; op < plan->graph->op_count; op++)
+            if (sc_plan_stage_of_op(plan, op) == i)
+                assert_ptr_equal(sc_plan_of_op(plan, op), s->plan);
+    }
+    assert_int_equal(layer, plan->graph->layer_count);
+    assert_int_equal(device, plan->cluster->hosts * plan->cluster->devices_per_host);
+}
+
+static bool begins_at(const struct sc_plan *plan, int layer)
+{
+    for (int i = 0; i < plan->stage_count; i++)
+        if (plan->stages[i].first_layer == layer)
+            return true;
+    return false;
+}
+
+static void constraints_are_obeyed(void **state)
+{
+    (void)state;
+    struct sc_settings s;
+    start(&s);
+    struct sc_plan *free = must(&s);
+    check_shape(free);
+    assert_int_equal(free->status, SC_SOLVED_OPTIMAL);
+    struct sc_settings cut;
+    assert_true(sc_settings_copy(&cut, &s));
+    set(&cut, "cut", "layer.3");
+    set(&cut, "no-cut", "layer.2");
+    struct sc_plan *plan = must(&cut);
+    check_shape(plan);
+    assert_true(begins_at(plan, 4) && !begins_at(plan, 3)); /* layer 0 is the embedding */
+    assert_true(plan->objective_s >= free->objective_s);
+    sc_plan_free(plan);
+    set(&cut, "stages", "3");
+    set(&cut, "stage-mesh", "1=1x4:2x2");
+    plan = must(&cut);
+    check_shape(plan);
+    assert_int_equal(plan->stage_count, 3);
+    assert_int_equal(plan->stages[1].devices, 4);
+    assert_int_equal(plan->stages[1].plan->costs->mesh.axes.count, 2);
+    assert_true(plan->objective_s >= free->objective_s);
+    sc_plan_free(plan);
+    sc_plan_free(free);
+    sc_settings_free(&cut);
+    sc_settings_free(&s);
+}
+
+static void refused(const char *name, const char *value, const char *words)
+{
+    struct sc_settings s;
+    struct sc_error err = {0};
+    struct sc_plan *plan;
+    start(&s);
+    set(&s, name, value);
+    enum sc_status status = make(&s, &plan, &err);
+    if (status != SC_USAGE || !strstr(err.message, words))
+        fail_msg("--%s %s: %s '%s'; expected '%s'", name, value, sc_status_message(status), err.message, words);
+    sc_settings_free(&s);
+}
+
+static void wrong_constraints_are_explained(void **state)
+{
+    (void)state;
+    refused("cut", "layer.9", "did you mean layer.");
+    refused("cut", "99", "0 to 7");
+    refused("no-cut", "0", "first stage always begins");
+    refused("stage-mesh", "0=1x4", "--stages N");
+    refused("layers", "1000", "expected");
+    refused("mesh", "4x4", "--stage-mesh");
+}
+
+static void what_cannot_be_is_named(void **state)
+{
+    (void)state;
+    struct sc_settings s;
+    start(&s);
+    set(&s, "memory", "0.01");
+    struct sc_plan *plan = must(&s);
+    assert_int_equal(plan->status, SC_SOLVED_INFEASIBLE);
+    assert_null(plan->choice);
+    assert_true(plan->conflict_count >= 1);
+    assert_non_null(strstr(plan->conflicts[plan->conflict_count - 1], "memory"));
+    sc_plan_free(plan);
+    sc_settings_free(&s);
+}
+
+static void pins_reach_all_stages(void **state)
+{
+    (void)state;
+    struct sc_settings s;
+    char strategy[64];
+    start(&s);
+    set(&s, "stages", "2");
+    set(&s, "stage-mesh", "0=1x8:2x4");
+    set(&s, "stage-mesh", "1=1x8:2x4");
+    struct sc_plan *free = must(&s);
+    set(&s, "pin", "layer.*.mlp.fc1=b@x f@y");
+    struct sc_plan *plan = must(&s);
+    check_shape(plan);
+    assert_int_equal(plan->pin_count, 1);
+    assert_int_equal(plan->pins[0].state, SC_PIN_OBEYED);
+    for (int op = 0; op < plan->graph->op_count; op++) {
+        bool wanted = sc_glob_match("layer.*.mlp.fc1", plan->graph->ops[op].name);
+        sc_plan_op_strategy(plan, op, strategy, sizeof strategy);
+        assert_int_equal(plan->pinned[op], wanted);
+        if (wanted)
+            assert_string_equal(strategy, "b@x f@y");
+    }
+    assert_true(plan->objective_s >= free->objective_s);
+    sc_plan_free(free);
+    sc_plan_free(plan);
+    sc_settings_free(&s);
+}
+
+static void a_file_prices_to_the_same(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/stagecut-test-XXXXXX";
+    struct sc_settings s;
+    struct sc_str text = {0};
+    struct sc_error err = {0};
+    struct sc_plan_file *file;
+    start(&s);
+    set(&s, "stages", "2-5");
+    set(&s, "microbatches", "8");
+    set(&s, "batch", "64");
+    struct sc_plan *plan = must(&s), *again = NULL;
+    assert_true(plan->stage_count > 1);
+    assert_int_equal(sc_plan_write_json(plan, &text, &err), SC_OK);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text.data, text.length) == (ssize_t)text.length && close(fd) == 0);
+    if (sc_plan_file_load(path, &file, &err) != SC_OK)
+        fail_msg("%s", err.message);
+    struct sc_planner *planner = sc_planner_new(&loader);
+    if (sc_plan_file_price(planner, file, sc_plan_file_settings(file), &again, &err) != SC_OK)
+        fail_msg("%s", err.message);
+    assert_true(again->objective_s == plan->objective_s);
+    assert_int_equal(again->stage_count, plan->stage_count);
+    for (int i = 0; i < plan->stage_count; i++)
+        assert_int_equal(again->stages[i].first_layer, plan->stages[i].first_layer);
+    sc_plan_free(again);
+    sc_planner_free(planner);
+    sc_plan_file_free(file);
+    sc_plan_free(plan);
+    sc_str_free(&text);
+    sc_settings_free(&s);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(constraints_are_obeyed),    cmocka_unit_test(wrong_constraints_are_explained),
+        cmocka_unit_test(what_cannot_be_is_named),   cmocka_unit_test(pins_reach_all_stages),
+        cmocka_unit_test(a_file_prices_to_the_same),
+    };
+    loader = sc_import_loader();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
