@@ -18,8 +18,8 @@
 #include <string.h>
 
 enum { ROUNDS = 3, MOST_CANDIDATES = 4, TRIAL_RUNS = 12 };
-static const double most_charge = 1125899906842624.0; /* 2^50: of all nodes together */
-static const double broken = 0.02;                    /* so far from whole numbers */
+static const double most_charge = 1125899906842624.0;   /* 2^50: of all nodes together */
+static const double broken = 0.02, broken_alone = 1e-3; /* so far from whole numbers; of one node */
 
 /* ---- kinds of nodes ---------------------------------------------------------------------------------- */
 
@@ -301,7 +301,7 @@ struct candidate {
 };
 
 /* Has the mixture this choice at a broken number of the nodes of a kind? */
-static bool is_broken(const struct sc_front *f, struct candidate *c)
+static bool is_broken(const struct sc_front *f, double far, struct candidate *c)
 {
     double sum = 0, least = INFINITY, most = -INFINITY, total = 0;
     for (int j = 0; j < f->columns; j++) {
@@ -317,7 +317,7 @@ static bool is_broken(const struct sc_front *f, struct candidate *c)
         return false;
     c->at = sum / total;
     c->spread = most - least;
-    return c->at - floor(c->at) > broken && ceil(c->at) - c->at > broken;
+    return c->at - floor(c->at) > far && ceil(c->at) - c->at > far;
 }
 
 /* One candidate for each spread: nodes that change alike give alike bounds. Of those the one closest to a half. */
@@ -343,8 +343,47 @@ static void find_candidates(const struct sc_front *f, struct candidate *list, in
             continue;
         for (int c = 0; c < f->view->view.choices[f->by_kind[first]]; c++) {
             struct candidate now = {.count = {size, c, f->by_kind + first}};
-            if (is_broken(f, &now))
+            if (is_broken(f, broken, &now))
                 add_candidate(list, count, &now);
+        }
+    }
+}
+
+/* By how much the plans of the mixture differ in what a node uses. */
+static double usage_spread(const struct sc_front *f, int node)
+{
+    double least = INFINITY, most = -INFINITY;
+    for (int j = 0; j < f->columns; j++)
+        if (f->weight[j] > 1e-9) {
+            least = fmin(least, f->g[node][f->column[j].plan[node]]);
+            most = fmax(most, f->g[node][f->column[j].plan[node]]);
+        }
+    return most - least;
+}
+
+/* Nodes alone, those with most usage in the balance first. */
+static void find_single_candidates(const struct sc_front *f, struct candidate *list, int *count)
+{
+    double score[MOST_CANDIDATES];
+    *count = 0;
+    for (int i = 0; i < f->n; i++) {
+        int node = f->by_kind[i];
+        double spread = usage_spread(f, node) + 1;
+        for (int c = 0; c < f->view->view.choices[node]; c++) {
+            struct candidate now = {.count = {1, c, f->by_kind + i}};
+            if (!is_broken(f, broken_alone, &now))
+                continue;
+            double value = spread * fmin(now.at, 1 - now.at);
+            int at = *count < MOST_CANDIDATES ? *count : MOST_CANDIDATES - 1;
+            if (*count == MOST_CANDIDATES && value <= score[at])
+                continue;
+            *count = at + 1;
+            for (; at > 0 && score[at - 1] < value; at--) {
+                score[at] = score[at - 1];
+                list[at] = list[at - 1];
+            }
+            score[at] = value;
+            list[at] = now;
         }
     }
 }
@@ -439,27 +478,39 @@ static enum sc_status try_halves(struct branching *b, struct sc_front_part half[
     return SC_OK;
 }
 
+static enum sc_status try_candidates(struct branching *b, const struct sc_front_part *part,
+                                     const struct candidate *list, int count)
+{
+    enum sc_status status = SC_OK;
+    for (int i = 0; i < count && status == SC_OK; i++) {
+        struct sc_front_part half[2];
+        if (restrict_to(b->f, part, &list[i], 0, &half[0]) && restrict_to(b->f, part, &list[i], 1, &half[1]))
+            status = try_halves(b, half);
+    }
+    return status;
+}
+
 enum sc_status sc_front_branch(struct sc_front *f, const struct sc_front_part *part, bool *found)
 {
     struct branching b = {.f = f, .score = -INFINITY};
-    struct candidate list[MOST_CANDIDATES];
+    struct candidate list[MOST_CANDIDATES], single[MOST_CANDIDATES];
     double peaks[MOST_CANDIDATES];
-    int count;
+    int count, singles;
     enum sc_status status = SC_OK;
     if (!f->kind && !find_kinds(f))
         return SC_NO_MEMORY;
-    int peak_count = find_peaks(f, part, peaks);
+    int peak_count = find_peaks(f, part, peaks); /* all from the part's own mixture: trials make others */
     find_candidates(f, list, &count);
+    find_single_candidates(f, single, &singles);
     for (int i = 0; i < peak_count && status == SC_OK; i++) {
         struct sc_front_part half[2] = {*part, *part};
         half[0].high = half[1].low = peaks[i];
         status = try_halves(&b, half);
     }
-    for (int i = 0; i < count && status == SC_OK; i++) {
-        struct sc_front_part half[2];
-        if (restrict_to(f, part, &list[i], 0, &half[0]) && restrict_to(f, part, &list[i], 1, &half[1]))
-            status = try_halves(&b, half);
-    }
+    if (status == SC_OK)
+        status = try_candidates(&b, part, list, count);
+    if (status == SC_OK && !b.found)
+        status = try_candidates(&b, part, single, singles);
     *found = b.found;
     for (int side = 0; side < 2 && status == SC_OK && b.found; side++)
         if (b.best[side].bound <= f->cutoff && !sc_vec_push(&f->parts, b.best[side]))
