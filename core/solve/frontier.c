@@ -19,7 +19,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_PRICES = 60, LABELS_A_NODE = 24, MOST_LABELS = 8 << 20 };
+enum { MOST_PRICES = 60, LABELS_A_NODE = 24, FIRST_TIMES = 16, MOST_LABELS = 8 << 20 };
 static const double most_priced = 2251799813685248.0; /* 2^51: the largest sum of prices that stays exact */
 static const double prune_widest = 1 << 23;
 static const double small_gap = 0.02; /* of the widest gap that a part had: what labels may close */
@@ -544,13 +544,15 @@ static enum sc_status open_part(struct sc_front *f, struct sc_front_part *part, 
 }
 
 /* Labels that a part may try before it is halved: where its gap is small more each time they were too few; elsewhere
- * now and then, in proportion to the parts that were halved. 0: none. */
+ * now and then, in proportion to the parts that were halved, and many at first, as they may be enough. 0: none. */
 static size_t labels_to_try(struct sc_front *f, double gap)
 {
     size_t few = LABELS_A_NODE * (size_t)f->n, tried = f->tried++ + 1;
     f->widest_gap = fmax(f->widest_gap, gap);
     if (gap <= small_gap * f->widest_gap || gap == INFINITY)
         return (size_t)fmin(MOST_LABELS, (double)few * pow(1.2, f->too_few));
+    if (tried == 1)
+        few *= FIRST_TIMES;
     return (tried & (tried - 1)) == 0 ? (size_t)fmin(MOST_LABELS, (double)few * (double)tried) : 0;
 }
 
