@@ -16,8 +16,9 @@
 #include "plan/planner.h"
 
 enum { MOST_SWEEPS = 32, MOST_ROUNDS = 2000, MOST_SUBMESHES = 64, MOST_VIEWS = 256 };
-static const uint64_t stage_work = 3000000; /* units that proving one stage may take */
-static const double near_enough = 0.002;    /* gap of a stage at first; to proof only when that decides */
+/* Units that proving one stage may take: at first, and when only proof is left to do. */
+static const uint64_t first_work = 200000, most_work = 1600000;
+static const double near_enough = 0.002; /* gap of a stage at first; to proof only when that decides */
 
 struct sweep {
     double price;
@@ -56,7 +57,8 @@ struct known {
     uint64_t view, run;
     int from, to;
     double lower, upper; /* equal: exact; +inf: no plan */
-    bool closed;         /* nothing closer is to be had */
+    uint64_t work;       /* units that were allowed for it */
+    bool closely;        /* asked to proof */
     int *choices;        /* of the plan that costs `upper`, a node of the stage's costs; NULL without one */
 };
 
@@ -91,7 +93,8 @@ struct search {
     uint64_t pins_key; /* 0: no pins */
     SC_VEC(struct sc_stage_option) options;
     struct sc_stage_problem problem;
-    double pace; /* bounds only rise from round to round, and so does the longest stage of every plan */
+    uint64_t work; /* units allowed for a stage now */
+    double pace;   /* bounds only rise from round to round, and so does the longest stage of every plan */
 };
 
 static void reach_free(struct reach *r)
@@ -384,7 +387,7 @@ static enum sc_status solve_run(struct search *s, const struct view *v, int firs
     if (!out->arena)
         return no_memory(s->err);
     struct sc_cancel part;
-    sc_cancel_part(&part, s->cancel, stage_work);
+    sc_cancel_part(&part, s->cancel, s->work);
     enum sc_status status = sc_costs_cut(v->tables.costs, first, last, in_flight, &tables->costs, s->err);
     if (status == SC_OK)
         status = sc_plan_problem(tables->costs, &tables->problem, s->err);
@@ -451,7 +454,8 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
         struct known k = {.run = sc_ranges_key(r->ranges, first, last), .from = in_flight, .to = in_flight};
         k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
         k.upper = solution->cost;
-        k.closed = closely || solution->status == SC_SOLVED_OPTIMAL || solution->status == SC_SOLVED_INFEASIBLE;
+        k.work = s->work;
+        k.closely = closely;
         if (solution->status == SC_SOLVED_INFEASIBLE) {
             k.lower = k.upper = INFINITY;
             k.to = s->microbatches;
@@ -719,7 +723,7 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
             }
             bool pinned = reach_of(s, c->view) != NULL;
             const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
-            if (k && (k->closed || !closely)) {
+            if (k && (k->lower >= k->upper || !closely || (k->closely && k->work >= s->work))) {
                 c->upper = k->upper;
                 break;
             }
@@ -777,8 +781,13 @@ static enum sc_status run_rounds(struct search *s, struct answer *best, double *
             }
             say(s, best->objective, *bound);
         }
-        if (status == SC_OK && exact && best->objective > *bound) /* nothing new, and not close enough */
+        uint64_t most = s->request->work_limit ? s->request->work_limit : most_work;
+        while (status == SC_OK && exact && best->objective > *bound) { /* nothing new, and not close enough */
             status = inspect(s, &solution, true, stages, &exact);
+            if (!exact || s->work >= most)
+                break;
+            s->work = s->work * 8 < most ? s->work * 8 : most;
+        }
         sc_stage_solution_free(&solution);
         if (status == SC_OK &&
             (exact || best->objective <= *bound || (best->objective - *bound) <= s->settings->gap * best->objective))
@@ -1080,6 +1089,7 @@ enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_r
                              .err = err};
         s->h->clock++;
         s->pins_key = pins_key(s);
+        s->work = request->work_limit && request->work_limit < first_work ? request->work_limit : first_work;
         status = prepare(s, arena);
     }
     if (status == SC_OK)

@@ -400,7 +400,7 @@ static bool restrict_to(struct sc_front *f, const struct sc_front_part *part, co
 {
     int at = 0;
     *out = *part;
-    while (at < out->limits && !same_count(&out->limit[at].count, &c->count))
+    while (at < out->limits && at < SC_LABELS_COUNTS && !same_count(&out->limit[at].count, &c->count))
         at++;
     if (side ? ceil(c->at) == c->count.size : floor(c->at) == 0) {
         struct sc_front_fixed *fixed = sc_arena_calloc(f->arena, 1, sizeof *fixed);
@@ -412,7 +412,7 @@ static bool restrict_to(struct sc_front *f, const struct sc_front_part *part, co
             out->limit[at] = out->limit[--out->limits];
         return true;
     }
-    if (at == SC_LABELS_COUNTS)
+    if (at >= SC_LABELS_COUNTS)
         return false;
     if (at == out->limits) {
         out->limits++;
