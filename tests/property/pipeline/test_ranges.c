@@ -19,15 +19,15 @@
 
 static double solve_stage(const struct sc_costs *whole, int first, int last, int in_flight, double limit, double *peak)
 {
-    struct sc_costs *costs;
-    struct sc_problem *problem, *limited;
-    struct sc_solution *s;
+    struct sc_costs *costs = NULL;
+    struct sc_problem *problem = NULL, *limited = NULL;
+    struct sc_solution *s = NULL;
     struct sc_error err = {0};
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
     if (sc_costs_cut(whole, first, last, in_flight, &costs, &err) != SC_OK ||
         sc_plan_problem(costs, &problem, &err) != SC_OK ||
         sc_problem_vary(problem, 0, NULL, NULL, limit, &limited, &err) != SC_OK ||
-        sc_solve(limited, &options, &s, &err) != SC_OK)
+        sc_solve(limited, &options, &s, &err) != SC_OK || !s)
         fail_msg("%s", err.message);
     double cost = s->cost;
     *peak = s->choices ? sc_problem_check(limited, s->choices).peak : INFINITY;
