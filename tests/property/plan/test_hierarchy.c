@@ -72,9 +72,9 @@ static double stage_cost(struct brute *b, int first, int last, int submesh, int 
     for (int i = 0; i < count; i++) {
         struct sc_cost_options options = SC_COST_OPTIONS_INIT;
         struct sc_mesh mesh;
-        struct sc_costs *whole, *costs;
-        struct sc_problem *problem;
-        struct sc_solution *solution;
+        struct sc_costs *whole = NULL, *costs = NULL;
+        struct sc_problem *problem = NULL;
+        struct sc_solution *solution = NULL;
         struct sc_solve_options how = SC_SOLVE_OPTIONS_INIT;
         options.cuttable = true;
         options.microbatches = b->microbatches;
@@ -84,7 +84,8 @@ static double stage_cost(struct brute *b, int first, int last, int submesh, int 
         if (sc_mesh_make(b->cluster, hosts, devices / hosts, &shapes[i], SC_FORMULAS_NATIVE, &mesh, &err) != SC_OK ||
             sc_costs_new(b->graph, &mesh, &options, NULL, &whole, &err) != SC_OK ||
             sc_costs_cut(whole, first, last, in_flight, &costs, &err) != SC_OK ||
-            sc_plan_problem(costs, &problem, &err) != SC_OK || sc_solve(problem, &how, &solution, &err) != SC_OK)
+            sc_plan_problem(costs, &problem, &err) != SC_OK || sc_solve(problem, &how, &solution, &err) != SC_OK ||
+            !solution)
             fail_msg("%s", err.message);
         assert_true(solution->status == SC_SOLVED_OPTIMAL || solution->status == SC_SOLVED_INFEASIBLE);
         *known = fmin(*known, solution->cost);
@@ -103,7 +104,7 @@ static double border_cost(struct brute *b, int first, int last, int submesh, int
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     struct sc_error err = {0};
     struct sc_mesh mesh;
-    struct sc_costs *whole;
+    struct sc_costs *whole = NULL;
     options.cuttable = true;
     if (sc_mesh_make(b->cluster, hosts, devices / hosts, &shape, SC_FORMULAS_NATIVE, &mesh, &err) != SC_OK ||
         sc_costs_new(b->graph, &mesh, &options, NULL, &whole, &err) != SC_OK)
