@@ -72,7 +72,7 @@ static enum sc_status load_model(void *user, const struct sc_settings *settings,
     (void)user;
     char path[PATH_MAX + 256];
     struct sc_model_options options = {.batch = settings->batch,
-                                       .microbatches = settings->microbatches,
+                                       .microbatches = settings->microbatches > 0 ? settings->microbatches : 0,
                                        .sequence = settings->sequence,
                                        .mode = settings->mode,
                                        .precision = settings->has_precision ? sc_dtype_name(settings->precision)

@@ -74,9 +74,12 @@ void plan_part_add(struct sc_parts *parts, double *term_s, const struct sc_item 
         parts->resharding += seconds;
     } else {
         double *const by_kind[SC_COLLECTIVE_COUNT] = {
-            [SC_ALL_REDUCE] = &parts->all_reduce,         [SC_ALL_GATHER] = &parts->all_gather,
-            [SC_REDUCE_SCATTER] = &parts->reduce_scatter, [SC_ALL_TO_ALL] = &parts->all_to_all,
-            [SC_PERMUTE] = &parts->permute,               [SC_SLICE] = &parts->resharding,
+            [SC_ALL_REDUCE] = &parts->all_reduce,
+            [SC_ALL_GATHER] = &parts->all_gather,
+            [SC_REDUCE_SCATTER] = &parts->reduce_scatter,
+            [SC_ALL_TO_ALL] = &parts->all_to_all,
+            [SC_PERMUTE] = &parts->permute,
+            [SC_SLICE] = &parts->resharding,
             [SC_SEND] = &parts->cross_mesh,
         };
         *by_kind[item->kind] += seconds;

@@ -63,7 +63,8 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
     plan = sc_plan_of_op(plan, op);
     const struct sc_costs *costs = plan->costs;
     int node = costs->op_node[op], choices = costs->nodes[node].set->count;
-    bool known = plan->delta && !(plan_full(plan)->forced && plan_full(plan)->forced[node]); /* a pin hides the others */
+    bool known =
+        plan->delta && !(plan_full(plan)->forced && plan_full(plan)->forced[node]); /* a pin hides the others */
     struct sc_candidate *candidates = sc_calloc((size_t)choices, sizeof *candidates);
     if (!candidates)
         return sc_fail(err, SC_NO_MEMORY, "no memory for %d candidates", choices);

@@ -72,7 +72,9 @@ enum sc_status plan_conflict(struct sc_arena *arena, const struct sc_problem *ba
     for (int i = 0; i < pins->count; i++)
         if (use[i]) {
             pins->status[i].state = SC_PIN_CONFLICT;
-            out[n++] = sc_arena_printf(arena, "pin %s=%s", pins->status[i].glob, pins->status[i].strategy);
+            out[n++] = i < pins->method
+                           ? pins->status[i].strategy
+                           : sc_arena_printf(arena, "pin %s=%s", pins->status[i].glob, pins->status[i].strategy);
         }
     if (isfinite(limit)) {
         sc_format_bytes(limit, size, sizeof size);

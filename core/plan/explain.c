@@ -25,8 +25,11 @@ static void explain_text(struct sc_str *out, const struct sc_plan *plan, int op,
         sc_format_seconds(c->compute_s, compute, sizeof compute);
         sc_format_seconds(c->collective_s, comm, sizeof comm);
         sc_format_bytes(c->memory_bytes, memory, sizeof memory);
-        sc_str_addf(out, "%c %-22s %12s %9s %10s %10s %10s\n", c->pinned ? 'p' : c->chosen ? '*' : ' ', c->strategy,
-                    delta, percent, compute, comm, memory);
+        sc_str_addf(out, "%c %-22s %12s %9s %10s %10s %10s\n",
+                    c->pinned   ? 'p'
+                    : c->chosen ? '*'
+                                : ' ',
+                    c->strategy, delta, percent, compute, comm, memory);
     }
 }
 

@@ -59,7 +59,8 @@ static enum sc_status set(const struct sc_json_doc *doc, const struct sc_json *a
                           const char *name, const char *value, struct sc_error *err)
 {
     struct sc_error why = {0};
-    return sc_settings_set(settings, name, value, &why) == SC_OK ? SC_OK : sc_json_fail(doc, at, err, "%s", why.message);
+    return sc_settings_set(settings, name, value, &why) == SC_OK ? SC_OK
+                                                                 : sc_json_fail(doc, at, err, "%s", why.message);
 }
 
 /* A stage of several: where it begins, its submesh and logical mesh become constraints. */
@@ -187,8 +188,9 @@ enum sc_status sc_plan_file_price(struct sc_planner *planner, const struct sc_pl
         memcpy(name, text, length);
         name[length] = '\0';
         if (sc_graph_find_op(graph, name) < 0)
-            status = sc_fail(err, SC_INPUT, "the plan names op '%s', which model %s does not have; is it another model?",
-                             name, graph->name);
+            status =
+                sc_fail(err, SC_INPUT, "the plan names op '%s', which model %s does not have; is it another model?",
+                        name, graph->name);
     }
     sc_graph_free(graph);
     sc_cluster_free(cluster);

@@ -164,7 +164,7 @@ static enum sc_status add_sweep(struct search *s, struct reach *r, double price,
 
 static uint64_t pins_key(const struct search *s)
 {
-    uint64_t key = 3;
+    uint64_t key = s->settings->method && *s->settings->method ? sc_hash_text(4, s->settings->method) : 3;
     for (int i = 0; i < s->settings->pins.count; i++)
         key = sc_hash_text(key, s->settings->pins.at[i]);
     for (int i = 0; s->request->fixed && i < s->request->fixed->count; i++)
@@ -199,7 +199,7 @@ static enum sc_status pin_view(struct search *s, struct view *v)
     if (!v->arena)
         return no_memory(s->err);
     const struct sc_costs *costs = v->tables.costs;
-    enum sc_status status = plan_pins_bind(v->arena, costs, s->request->fixed, &s->settings->pins, &v->pins, s->err);
+    enum sc_status status = plan_pins_bind(v->arena, costs, s->request->fixed, s->settings, &v->pins, s->err);
     if (status == SC_OK)
         status =
             plan_pins_apply(v->tables.problem, costs, &v->pins, NULL, v->tables.problem->limit, &v->pinned, s->err);
@@ -296,22 +296,49 @@ static enum sc_status make_submesh(struct search *s, int hosts, int devices)
     return status;
 }
 
-/* Alpa's set: parts of a host of 1, 2, 4 … devices, and whole hosts; and those that pins name. */
-static enum sc_status make_submeshes(struct search *s)
+static enum sc_status add_submesh(struct search *s, int hosts, int devices)
+{
+    for (int m = 0; m < s->submesh_count; m++)
+        if (s->submesh[m].hosts == hosts && s->submesh[m].devices == devices)
+            return SC_OK;
+    return make_submesh(s, hosts, devices);
+}
+
+/* Parts of a host, or whole hosts: a stage takes nothing else. */
+static bool can_be_submesh(const struct search *s, int hosts, int devices)
+{
+    return hosts <= s->hosts && (devices == s->host_devices || (hosts == 1 && devices < s->host_devices));
+}
+
+/* "1x2,1x4" */
+static enum sc_status listed_submeshes(struct search *s, const char *text)
 {
     enum sc_status status = SC_OK;
-    for (int n = 1; n < s->host_devices && n < s->devices && status == SC_OK; n *= 2)
-        status = make_submesh(s, 1, n);
-    for (int k = 1; k <= s->hosts && status == SC_OK; k++)
-        status = make_submesh(s, k, s->host_devices);
-    for (int i = 0; i < s->stage_pin_count && status == SC_OK; i++) {
-        const struct stage_pin *pin = &s->stage_pins[i];
-        bool there = false;
-        for (int m = 0; m < s->submesh_count; m++)
-            there |= s->submesh[m].hosts == pin->hosts && s->submesh[m].devices == pin->devices;
-        if (!there)
-            status = make_submesh(s, pin->hosts, pin->devices);
+    int hosts, devices, used;
+    for (; status == SC_OK && sscanf(text, "%dx%d%n", &hosts, &devices, &used) == 2;
+         text += text[used] ? used + 1 : used) {
+        if (!can_be_submesh(s, hosts, devices))
+            return sc_fail(s->err, SC_USAGE,
+                           "--submeshes %dx%d: a stage has up to %d devices of one host, or 1 to %d whole hosts of %d",
+                           hosts, devices, s->host_devices, s->hosts, s->host_devices);
+        status = add_submesh(s, hosts, devices);
     }
+    return status;
+}
+
+/* Alpa's set, if nothing else is asked for: parts of a host of 1, 2, 4 ... devices, and whole hosts. And those that
+ * pins name. */
+static enum sc_status make_submeshes(struct search *s)
+{
+    const char *kind = s->settings->submeshes ? s->settings->submeshes : "";
+    bool all = strcmp(kind, "all") == 0, powers = strcmp(kind, "powers") == 0, listed = *kind && !all && !powers;
+    enum sc_status status = listed ? listed_submeshes(s, kind) : SC_OK;
+    for (int n = 1; !listed && n < s->host_devices && n < s->devices && status == SC_OK; n = all ? n + 1 : n * 2)
+        status = make_submesh(s, 1, n);
+    for (int k = 1; !listed && k <= s->hosts && status == SC_OK; k = powers ? k * 2 : k + 1)
+        status = make_submesh(s, k, s->host_devices);
+    for (int i = 0; i < s->stage_pin_count && status == SC_OK; i++)
+        status = add_submesh(s, s->stage_pins[i].hosts, s->stage_pins[i].devices);
     return status;
 }
 
@@ -392,7 +419,7 @@ static enum sc_status solve_run(struct search *s, const struct view *v, int firs
     if (status == SC_OK)
         status = sc_plan_problem(tables->costs, &tables->problem, s->err);
     if (status == SC_OK)
-        status = plan_pins_bind(out->arena, tables->costs, s->request->fixed, &s->settings->pins, &out->pins, s->err);
+        status = plan_pins_bind(out->arena, tables->costs, s->request->fixed, s->settings, &out->pins, s->err);
     if (status == SC_OK)
         status = plan_pins_apply(tables->problem, tables->costs, &out->pins, NULL, tables->problem->limit,
                                  &out->problem, s->err);
@@ -843,11 +870,10 @@ static enum sc_status find_stage_pins(struct search *s, struct sc_arena *arena)
         sscanf(texts->at[i], "%d=%dx%d%n", &pin->stage, &pin->hosts, &pin->devices, &used);
         if (texts->at[i][used] == ':')
             sc_axes_parse(texts->at[i] + used + 1, &pin->axes);
-        bool part = pin->hosts == 1 && pin->devices <= s->host_devices, whole = pin->devices == s->host_devices;
         if (pin->stage >= s->settings->stages_max)
             return sc_fail(s->err, SC_USAGE, "--stage-mesh %s: there are %lld stages, from 0 on", texts->at[i],
                            (long long)s->settings->stages_max);
-        if (pin->hosts > s->hosts || !(part || whole))
+        if (!can_be_submesh(s, pin->hosts, pin->devices))
             return sc_fail(s->err, SC_USAGE,
                            "--stage-mesh %s: a stage has up to %d devices of one host, or 1 to %d whole hosts of %d",
                            texts->at[i], s->host_devices, s->hosts, s->host_devices);

@@ -41,20 +41,32 @@ enum sc_status plan_settings_read(const struct sc_json_doc *doc, const struct sc
 
 /* What pins mean on given cost tables. Lives in an arena. */
 struct plan_pins {
-    int count, fixed; /* of which the first `fixed` are a plan's own strategies, by whole names, not a person's pins */
+    int count;
+    int fixed;  /* the first so many are no person's pins but the method and, by whole names, a plan's own strategies */
+    int method; /* 1: the very first is the method; else 0 */
     struct sc_pin_status *status; /* in order: later ones win */
     int *winner;                  /* an op: the pin that decides it, or -1 */
     int **allowed;                /* a node: choices, ended by -1; NULL: all */
     int applied;                  /* pins that decide at least one op */
 };
 enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_texts *fixed,
-                              const struct sc_texts *list, struct plan_pins *out, struct sc_error *err);
+                              const struct sc_settings *settings, struct plan_pins *out, struct sc_error *err);
 /* The problem with those pins of `pins` for which use[pin] holds (NULL: all), and a limit. */
 enum sc_status plan_pins_apply(const struct sc_problem *base, const struct sc_costs *costs,
                                const struct plan_pins *pins, const bool *use, double limit, struct sc_problem **out,
                                struct sc_error *err);
 /* "GLOB" and "STRATEGY" of "GLOB=STRATEGY"; the strategy "free" takes an op back from earlier pins. */
 bool plan_pin_split(const char *pin, size_t *glob_length, const char **strategy);
+
+/* ---- method.c ---- */
+
+bool plan_method_exists(const char *text);
+/* The stages and meshes that the method of `settings` has, put into them. SC_USAGE when they are others, or devices
+ * are too many or too few. */
+enum sc_status plan_method_settings(struct sc_settings *settings, int hosts, int host_devices, struct sc_error *err);
+/* wanted[op]: the choices that follow the method best, ended by -1; NULL: all. In `arena`. */
+enum sc_status plan_method_choices(struct sc_arena *arena, const struct sc_costs *costs, const char *method,
+                                   int **wanted, struct sc_error *err);
 
 /* ---- conflict.c ---- */
 

@@ -165,7 +165,6 @@ TEXT_OPTION(plan)
 TEXT_OPTION(out)
 INT_OPTION(devices, "devices", 1, 1 << 20, 0)
 INT_OPTION(batch, "batch", 1, 1 << 30, 0)
-INT_OPTION(microbatches, "microbatches", 1, 1 << 20, 0)
 INT_OPTION(sequence, "seq", 1, 1 << 30, 0)
 INT_OPTION(max_axes, "max-axes", 1, SC_MAX_AXES, 2)
 CHOICE_OPTION(mode, enum sc_mode, "mode", MODES)
@@ -179,6 +178,59 @@ FLAG_OPTION(no_shard_state, "no-shard-state")
 FLAG_OPTION(no_compute, "no-compute")
 FLAG_OPTION(quiet, "quiet")
 FLAG_OPTION(json, "json")
+
+SETTER(microbatches)
+{
+    if (strcmp(v, "auto") != 0)
+        return keep_int(&s->microbatches, "microbatches", v, 1, 1 << 20, err);
+    s->microbatches = -1;
+    return SC_OK;
+}
+GETTER(microbatches)
+{
+    if (s->microbatches)
+        sc_str_addf(out, s->microbatches < 0 ? "auto" : "%lld", (long long)s->microbatches);
+}
+
+SETTER(method)
+{
+    struct sc_str names = {0};
+    const char *name, *help;
+    if (!*v || plan_method_exists(v))
+        return keep_text(&s->method, v, err);
+    for (size_t i = 0; (name = sc_method_at(i, &help)); i++)
+        sc_str_addf(&names, "%s%s", i ? ", " : "", name);
+    sc_fail(err, SC_USAGE, "--method '%s': expected one of %s", v, sc_str_text(&names));
+    sc_str_free(&names);
+    return SC_USAGE;
+}
+GETTER(method)
+{
+    put_text(s->method, out);
+}
+
+SETTER(submeshes)
+{
+    bool right = !*v || strcmp(v, "alpa") == 0 || strcmp(v, "powers") == 0 || strcmp(v, "all") == 0;
+    int hosts, devices, used;
+    const char *at = v;
+    while (!right && sscanf(at, "%dx%d%n", &hosts, &devices, &used) == 2 && hosts >= 1 && devices >= 1) {
+        at += used;
+        right = !*at;
+        at += *at == ',';
+    }
+    if (!right)
+        return sc_fail(
+            err, SC_USAGE,
+            "--submeshes '%s': expected alpa (1, 2, 4 ... devices of a host, or whole hosts), powers (of two), "
+            "all, or a list of HOSTSxDEVICES like 1x2,1x4",
+            v);
+    return keep_text(&s->submeshes, strcmp(v, "alpa") == 0 ? "" : v, err);
+}
+GETTER(submeshes)
+{
+    put_text(s->submeshes, out);
+}
 
 /* Kept without leading zeros, so that one shape has one text. */
 SETTER(mesh)
@@ -408,7 +460,7 @@ static const struct sc_option options[] = {
      "1|2|3"},
     {"mode", MODES, "what the model is run for", false, true, set_mode, get_mode, MODES},
     {"batch", "N", "samples an iteration, all microbatches together", false, true, set_batch, get_batch, NULL},
-    {"microbatches", "B", "microbatches an iteration", false, true, set_microbatches, get_microbatches, NULL},
+    {"microbatches", "B|auto", "microbatches an iteration", false, true, set_microbatches, get_microbatches, NULL},
     {"seq", "N", "tokens a sample", false, true, set_sequence, get_sequence, NULL},
     {"set", "NAME=VALUE", "a parameter of the model", true, true, set_set, get_set, NULL},
     {"memory", "GIB", "memory a device may use, GiB; the device's own when not given", false, true, set_memory,
@@ -420,6 +472,8 @@ static const struct sc_option options[] = {
     {"objective", OBJECTIVES, "what is least: an iteration, the sum of the stages, or the longest stage", false, true,
      set_objective, get_objective, OBJECTIVES},
     {"stages", "N|MIN-MAX|auto", "pipeline stages (1)", false, true, set_stages, get_stages, NULL},
+    {"submeshes", "alpa|powers|all|HxD,...", "submeshes that stages may have", false, true, set_submeshes,
+     get_submeshes, NULL},
     {"layers", "N|all", "cluster the model into so many layers", false, true, set_layers, get_layers, NULL},
     {"cut", "LAYER", "a stage begins there", true, true, set_cut, get_cut, NULL},
     {"no-cut", "LAYER", "no stage begins there", true, true, set_no_cut, get_no_cut, NULL},
@@ -437,6 +491,8 @@ static const struct sc_option options[] = {
     {"gap", "FRACTION", "stop when this close to proof (0)", false, true, set_gap, get_gap, NULL},
     {"pin", "'OPGLOB=STRATEGY'", "force a strategy; later ones win; 'free' takes an op back", true, true, set_pin,
      get_pin, NULL},
+    {"method", "NAME", "a parallel method as a set of pins (`stagecut list methods`)", false, true, set_method,
+     get_method, NULL},
     {"plan", "FILE", "start from the pins of a plan", false, false, set_plan, get_plan, NULL},
     {"out", "FILE", "write the result there", false, false, set_out, get_out, NULL},
     {"quiet", NULL, "no progress, no notes", false, false, set_quiet, get_quiet, FLAGS},

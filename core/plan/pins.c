@@ -11,8 +11,10 @@
 const char *sc_pin_state_name(enum sc_pin_state state)
 {
     static const char *const names[] = {
-        [SC_PIN_OBEYED] = "obeyed",           [SC_PIN_NO_OP] = "matches no op",
-        [SC_PIN_NO_STRATEGY] = "no such strategy", [SC_PIN_CONFLICT] = "in conflict",
+        [SC_PIN_OBEYED] = "obeyed",
+        [SC_PIN_NO_OP] = "matches no op",
+        [SC_PIN_NO_STRATEGY] = "no such strategy",
+        [SC_PIN_CONFLICT] = "in conflict",
         [SC_PIN_OVERRIDDEN] = "overridden by a later pin",
     };
     return names[state];
@@ -90,6 +92,21 @@ static enum sc_status bind_pin(struct sc_arena *arena, const struct sc_costs *co
     return SC_OK;
 }
 
+static enum sc_status bind_method(struct sc_arena *arena, const struct sc_costs *costs, struct plan_pins *pins,
+                                  const char *method, int **wanted, struct sc_error *err)
+{
+    struct sc_pin_status *status = &pins->status[0];
+    status->glob = "*";
+    status->strategy = sc_arena_printf(arena, "method %s", method);
+    enum sc_status made = plan_method_choices(arena, costs, method, wanted, err);
+    for (int op = 0; made == SC_OK && op < costs->graph->op_count; op++)
+        if (wanted[op]) {
+            pins->winner[op] = 0;
+            status->ops++;
+        }
+    return made == SC_OK && !status->strategy ? sc_fail(err, SC_NO_MEMORY, "no memory for a method") : made;
+}
+
 /* A pin that decides no op any more is overridden, unless it released ops. */
 static void find_overridden(const struct sc_graph *graph, struct plan_pins *pins, bool *decides)
 {
@@ -105,10 +122,12 @@ static void find_overridden(const struct sc_graph *graph, struct plan_pins *pins
 }
 
 enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *costs, const struct sc_texts *fixed,
-                              const struct sc_texts *list, struct plan_pins *out, struct sc_error *err)
+                              const struct sc_settings *settings, struct plan_pins *out, struct sc_error *err)
 {
     const struct sc_graph *graph = costs->graph;
-    *out = (struct plan_pins){.fixed = fixed ? fixed->count : 0};
+    const struct sc_texts *list = &settings->pins;
+    int method = settings->method && *settings->method; /* the first of the hidden pins */
+    *out = (struct plan_pins){.method = method, .fixed = method + (fixed ? fixed->count : 0)};
     out->count = out->fixed + list->count;
     size_t classes = (size_t)graph->class_count + 1, ops = (size_t)graph->op_count + 1;
     struct by_class cache = {sc_arena_calloc(arena, classes, sizeof *cache.choices),
@@ -122,16 +141,20 @@ enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *cos
         return sc_fail(err, SC_NO_MEMORY, "no memory for %d pins", out->count);
     for (int op = 0; op < graph->op_count; op++)
         out->winner[op] = -1;
-    for (int i = 0; i < out->count; i++) {
-        const char *pin = i < out->fixed ? fixed->at[i] : list->at[i - out->fixed], *strategy;
+    if (method) {
+        enum sc_status status = bind_method(arena, costs, out, settings->method, wanted, err);
+        if (status != SC_OK)
+            return status;
+    }
+    for (int i = method; i < out->count; i++) {
+        const char *pin = i < out->fixed ? fixed->at[i - method] : list->at[i - out->fixed], *strategy;
         size_t length;
         if (!plan_pin_split(pin, &length, &strategy))
-            return sc_fail(err, SC_USAGE, "pin '%s' is not of the form GLOB=STRATEGY; for example 'layer.*.fc1=b@x f@y'",
-                           pin);
+            return sc_fail(err, SC_USAGE,
+                           "pin '%s' is not of the form GLOB=STRATEGY; for example 'layer.*.fc1=b@x f@y'", pin);
         out->status[i].glob = sc_arena_strndup(arena, pin, length);
         out->status[i].strategy = sc_arena_strdup(arena, strategy);
-        if (!out->status[i].glob || !out->status[i].strategy ||
-            bind_pin(arena, costs, out, i, &cache, wanted) != SC_OK)
+        if (!out->status[i].glob || !out->status[i].strategy || bind_pin(arena, costs, out, i, &cache, wanted) != SC_OK)
             return sc_fail(err, SC_NO_MEMORY, "no memory for %d pins", out->count);
     }
     find_overridden(graph, out, decides);

@@ -22,7 +22,8 @@ struct sc_texts {
 /* Everything that decides a plan, as a person says it. Text fields are owned; empty or 0 means the default. */
 struct sc_settings {
     char *model, *cluster, *mesh; /* file; file or preset; "2x4" or "" (try all) */
-    int64_t devices, batch, microbatches, sequence;
+    int64_t devices, batch, sequence;
+    int64_t microbatches; /* -1: as many as are best */
     enum sc_mode mode;
     struct sc_texts sets;         /* "NAME=VALUE" */
     double memory_gib;
@@ -31,6 +32,7 @@ struct sc_settings {
     enum sc_remat remat;
     enum sc_solver solver;
     double time_limit, gap;
+    char *method;                 /* a parallel method as a set of pins (sc_method_at); pins win over it */
     struct sc_texts pins;         /* "GLOB=STRATEGY", later ones win */
     enum sc_objective objective;
     enum sc_schedule schedule;
@@ -38,6 +40,7 @@ struct sc_settings {
     int64_t layers;                 /* layers that the model is clustered into; 0: its own; -1: every op that computes */
     struct sc_texts cuts, no_cuts;  /* layers (names or numbers) at which a stage begins, or does not */
     struct sc_texts stage_meshes;   /* "STAGE=HxD" or "STAGE=HxD:RxC" */
+    char *submeshes;                /* that stages may have: "" or "alpa", "powers", "all", or "HxD,HxD" */
     char *formulas;               /* "" : the cluster's own, or native */
     enum sc_uneven uneven;
     bool no_reduce_scatter, no_shard_state, no_compute;
@@ -65,6 +68,9 @@ const struct sc_option *sc_option_at(size_t index); /* NULL past the end */
 /* `value` NULL for a flag that is given. An unknown name is refused with the nearest. */
 enum sc_status sc_settings_set(struct sc_settings *settings, const char *name, const char *value,
                                struct sc_error *err);
+
+/* Parallel methods by name: "data", "zero-2" … NULL past the end. */
+const char *sc_method_at(size_t index, const char **help);
 
 /* ---- planning -------------------------------------------------------------------------------------- */
 

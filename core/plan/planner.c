@@ -56,7 +56,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 static uint64_t graph_key(const struct sc_settings *s)
 {
     uint64_t key = hash_text(1, s->model);
-    key = hash_int(hash_int(hash_int(key, s->batch), s->microbatches), s->sequence);
+    key = hash_int(hash_int(hash_int(key, s->batch), s->microbatches > 0 ? s->microbatches : 0), s->sequence);
     key = hash_int(key, s->layers);
     key = hash_int(hash_int(key, s->mode), s->has_precision ? (int64_t)s->precision : -1);
     for (int i = 0; i < s->sets.count; i++)
@@ -470,8 +470,7 @@ static enum sc_status solve_mesh(struct sc_planner *planner, const struct sc_pla
     struct sc_cost_options options = planner_cost_options(request->settings, planner->graph, remat);
     enum sc_status status = tables_of(planner, mesh, &options, request->cancel, &out->tables, err);
     if (status == SC_OK)
-        status =
-            plan_pins_bind(out->arena, out->tables->costs, request->fixed, &request->settings->pins, &out->pins, err);
+        status = plan_pins_bind(out->arena, out->tables->costs, request->fixed, request->settings, &out->pins, err);
     if (status == SC_OK)
         status = plan_pins_apply(out->tables->problem, out->tables->costs, &out->pins, NULL,
                                  out->tables->problem->limit, &out->problem, err);
@@ -684,8 +683,8 @@ static enum sc_status one_stage(struct plan_full *full, struct sc_error *err)
     return SC_OK;
 }
 
-enum sc_status sc_planner_make(struct sc_planner *planner, const struct sc_plan_request *request, struct sc_plan **out,
-                               struct sc_error *err)
+enum sc_status planner_make(struct sc_planner *planner, const struct sc_plan_request *request, struct sc_plan **out,
+                            struct sc_error *err)
 {
     double started = sc_now();
     struct search search = {.bound = INFINITY};

@@ -47,6 +47,9 @@ struct sc_cost_options planner_cost_options(const struct sc_settings *settings, 
                                             enum sc_remat remat);
 uint64_t planner_tables_key(const struct sc_planner *planner, const struct sc_mesh *mesh,
                             const struct sc_cost_options *options);
+/* Plan exactly what the settings say: no method's stages to be set, no number of microbatches to be found. */
+enum sc_status planner_make(struct sc_planner *planner, const struct sc_plan_request *request, struct sc_plan **out,
+                            struct sc_error *err);
 /* A plan from an attempt; `full` has its arena and one reference. Takes the attempt's problem and solution over. */
 enum sc_status planner_fill(struct plan_full *full, struct sc_planner *planner, struct attempt *attempt,
                             const struct sc_plan_request *request, struct sc_error *err);

@@ -46,8 +46,7 @@ static enum sc_status add_edges(struct sc_problem_builder *builder, const struct
             table_of[edge->table] = sc_problem_add_table(builder, rows, cols, values, 0);
             sc_free(values);
         }
-        if (table_of[edge->table] < 0 ||
-            sc_problem_add_edge(builder, edge->from, edge->to, table_of[edge->table]) < 0)
+        if (table_of[edge->table] < 0 || sc_problem_add_edge(builder, edge->from, edge->to, table_of[edge->table]) < 0)
             return SC_NO_MEMORY;
     }
     return SC_OK;

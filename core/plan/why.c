@@ -23,9 +23,8 @@ typedef SC_VEC(struct tally) tallies;
 
 static bool tally_add(tallies *sum, const struct sc_costs *costs, int op, const struct sc_item *item, double sign)
 {
-    struct tally new = {op,         item->cause,      item->phase,
-                        item->kind, item->collective, item->collective ? item->axes : 0,
-                        0,          item->bytes};
+    struct tally new = {op, item->cause, item->phase, item->kind, item->collective, item->collective ? item->axes : 0,
+                        0,  item->bytes};
     double seconds = sign * item->seconds * plan_item_times(costs, item);
     if (seconds == 0)
         return true;
@@ -252,7 +251,8 @@ static void write_alternative(struct sc_str *out, const struct sc_plan *plan, in
     write_flips(out, plan, op, other->choices);
 }
 
-/* The alternative of least Δ; -1 when there is none. A pinned op's alternatives are known only when its pin gives way. */
+/* The alternative of least Δ; -1 when there is none. A pinned op's alternatives are known only when its pin gives way.
+ */
 static enum sc_status best_other(const struct sc_plan *plan, int node, int *best, struct sc_cancel *cancel,
                                  struct sc_error *err)
 {
@@ -285,8 +285,8 @@ static bool tally_own(tallies *paid, const struct sc_plan *plan, int op)
     return ok;
 }
 
-enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
-                           struct sc_str *out, struct sc_error *err)
+enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel, struct sc_str *out,
+                           struct sc_error *err)
 {
     if (!plan->choice)
         return sc_fail(err, SC_NOT_FOUND, "there is no plan to explain");

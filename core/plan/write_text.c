@@ -148,8 +148,7 @@ static bool copies_agree(const struct sc_plan *plan, const struct sc_repeat *rep
 {
     for (int k = 0; k < repeat->length; k++) {
         int p = repeat->first + a * repeat->length + k, q = repeat->first + b * repeat->length + k;
-        if (!sc_plan_same_strategy(plan, p, q) ||
-            plan->pinned[p] != plan->pinned[q])
+        if (!sc_plan_same_strategy(plan, p, q) || plan->pinned[p] != plan->pinned[q])
             return false;
     }
     return true;

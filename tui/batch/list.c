@@ -27,6 +27,15 @@ static enum sc_status list_solvers(row_writer row, void *user, struct sc_error *
     return SC_OK;
 }
 
+static enum sc_status list_methods(row_writer row, void *user, struct sc_error *err)
+{
+    const char *name, *help;
+    (void)err;
+    for (size_t i = 0; (name = sc_method_at(i, &help)); i++)
+        row(user, name, help);
+    return SC_OK;
+}
+
 static enum sc_status list_formats(row_writer row, void *user, struct sc_error *err)
 {
     (void)err;
@@ -61,7 +70,7 @@ static const struct {
     enum sc_status (*list)(row_writer row, void *user, struct sc_error *err);
 } lists[] = {
     {"models", list_models},   {"clusters", list_clusters}, {"kinds", list_kinds},
-    {"formats", list_formats}, {"solvers", list_solvers},
+    {"formats", list_formats}, {"solvers", list_solvers},   {"methods", list_methods},
 };
 
 static void text_row(void *user, const char *name, const char *about)

@@ -180,6 +180,18 @@ static void make_stage_mesh(uint64_t *seed, char *out)
         sprintf(out + strlen(out), ":%dx%d", devices, hosts);
 }
 
+static void make_submeshes(uint64_t *seed, char *out)
+{
+    static const char *const values[] = {"all", "powers", "1x2", "1x1,1x4,2x8", "16x8"};
+    strcpy(out, values[sc_random_below(seed, SC_LEN(values))]);
+}
+
+static void make_method(uint64_t *seed, char *out)
+{
+    static const char *const values[] = {"data", "zero-2", "megatron:2x3x4", "inter-op"};
+    strcpy(out, values[sc_random_below(seed, SC_LEN(values))]);
+}
+
 static void make_choice(const struct sc_option *option, uint64_t *seed, char *out)
 {
     int words = 1;
@@ -208,6 +220,8 @@ static const struct {
     {"cut", make_layer},
     {"no-cut", make_layer},
     {"stage-mesh", make_stage_mesh},
+    {"submeshes", make_submeshes},
+    {"method", make_method},
     {"memory", make_memory},
     {"time-limit", make_seconds},
     {"gap", make_gap},
@@ -324,6 +338,8 @@ static void table_is_whole(void **state)
         "cut",
         "no-cut",
         "stage-mesh",
+        "submeshes",
+        "method",
     };
     const struct sc_option *option;
     for (size_t i = 0; i < SC_LEN(promised); i++)
