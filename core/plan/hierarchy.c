@@ -1038,7 +1038,23 @@ static enum sc_status copy_pinned(struct plan_full *full)
     return pinned ? SC_OK : SC_NO_MEMORY;
 }
 
-static enum sc_status copy_pins(struct search *s, struct plan_full *full)
+/* Is there a mesh on which a pin that matches ops can be obeyed? */
+static enum sc_status find_mesh(struct search *s, struct sc_arena *arena, int index, struct sc_pin_status *status)
+{
+    for (int m = 0; m < s->submesh_count && status->state == SC_PIN_NO_STRATEGY; m++)
+        for (int i = 0; i < s->submesh[m].view_count && status->state == SC_PIN_NO_STRATEGY; i++) {
+            struct plan_pins pins;
+            const struct sc_costs *costs = s->submesh[m].view[i]->tables.costs;
+            enum sc_status made = plan_pins_bind(arena, costs, s->request->fixed, s->settings, &pins, s->err);
+            if (made != SC_OK)
+                return made;
+            if (pins.status[pins.fixed + index].ops > 0)
+                status->state = SC_PIN_OBEYED;
+        }
+    return SC_OK;
+}
+
+static enum sc_status copy_pins(struct search *s, struct sc_arena *arena, struct plan_full *full)
 {
     struct sc_plan *plan = &full->plan;
     struct view *any = s->submesh[0].view[0];
@@ -1057,6 +1073,9 @@ static enum sc_status copy_pins(struct search *s, struct plan_full *full)
         pins[i] = from->status[from->fixed + i];
         pins[i].glob = sc_arena_strdup(full->arena, pins[i].glob);
         pins[i].strategy = sc_arena_strdup(full->arena, pins[i].strategy);
+        status = find_mesh(s, arena, i, &pins[i]);
+        if (status != SC_OK)
+            return status;
     }
     for (int i = 0; i < plan->stage_count; i++) /* strategies depend on the mesh: each stage knows its own */
         for (int p = 0; p < count && p < plan->stages[i].plan->pin_count; p++)
@@ -1069,29 +1088,6 @@ static enum sc_status copy_pins(struct search *s, struct plan_full *full)
     plan->pins = pins;
     plan->pin_count = count;
     plan->pinned = pinned;
-    return SC_OK;
-}
-
-/* Why there is no plan: what was asked for, in words. */
-static enum sc_status explain(struct search *s, struct plan_full *full)
-{
-    struct sc_plan *plan = &full->plan;
-    const char **texts = sc_arena_calloc(full->arena, (size_t)s->settings->pins.count + 8, sizeof *texts);
-    char size[32];
-    if (!texts)
-        return no_memory(s->err);
-    for (int i = 0; i < s->settings->cuts.count && i < 1; i++)
-        texts[plan->conflict_count++] = sc_arena_printf(full->arena, "%d cuts", s->settings->cuts.count);
-    for (int i = 0; i < s->settings->no_cuts.count && i < 1; i++)
-        texts[plan->conflict_count++] = sc_arena_printf(full->arena, "%d forbidden cuts", s->settings->no_cuts.count);
-    if (s->settings->stages_min > 1 || s->settings->stages_max < s->layers)
-        texts[plan->conflict_count++] = sc_arena_printf(
-            full->arena, "%lld to %lld stages", (long long)s->settings->stages_min, (long long)s->settings->stages_max);
-    for (int i = 0; i < s->settings->pins.count; i++)
-        texts[plan->conflict_count++] = sc_arena_printf(full->arena, "pin %s", s->settings->pins.at[i]);
-    sc_format_bytes(s->submesh[0].view[0]->tables.costs->memory_bytes, size, sizeof size);
-    texts[plan->conflict_count++] = sc_arena_printf(full->arena, "memory %s a device", size);
-    plan->conflicts = texts;
     return SC_OK;
 }
 
@@ -1129,9 +1125,7 @@ enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_r
     if (status == SC_OK)
         status = fill_plan(s, &best, bound, infeasible, full);
     if (status == SC_OK)
-        status = copy_pins(s, full);
-    if (status == SC_OK && infeasible && !best.count)
-        status = explain(s, full);
+        status = copy_pins(s, arena, full);
     full->plan.solve_s = sc_now() - started;
     if (s && planner->hierarchy) {
         drop_views(s);

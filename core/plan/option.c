@@ -349,8 +349,6 @@ GETTER(pin)
     put_list(&s->pins, out);
 }
 
-enum { MOST_STAGES = 4096 };
-
 SETTER(stages)
 {
     const char *dash = strchr(v, '-');
@@ -361,9 +359,9 @@ SETTER(stages)
     if (strcmp(v, "auto") == 0) {
         right = true;
         least = 1;
-        most = MOST_STAGES;
+        most = SC_MOST_STAGES;
     }
-    if (!right || least < 1 || most < least || most > MOST_STAGES)
+    if (!right || least < 1 || most < least || most > SC_MOST_STAGES)
         return sc_fail(err, SC_USAGE, "--stages '%s': expected a number of stages, a range like 2-8, or auto", v);
     s->stages_min = most == 1 ? 0 : least;
     s->stages_max = most == 1 ? 0 : most;
@@ -371,7 +369,7 @@ SETTER(stages)
 }
 GETTER(stages)
 {
-    if (s->stages_max == MOST_STAGES && s->stages_min == 1)
+    if (s->stages_max == SC_MOST_STAGES && s->stages_min == 1)
         sc_str_add(out, "auto");
     else if (s->stages_min != s->stages_max)
         sc_str_addf(out, "%lld-%lld", (long long)s->stages_min, (long long)s->stages_max);
@@ -430,7 +428,7 @@ SETTER(stage_mesh)
     char prefix[16];
     struct sc_axes axes = {0};
     bool right = sscanf(v, "%d=%dx%d%n", &stage, &hosts, &devices, &used) == 3 && used > 0 && stage >= 0 &&
-                 stage < MOST_STAGES && hosts >= 1 && devices >= 1;
+                 stage < SC_MOST_STAGES && hosts >= 1 && devices >= 1;
     if (right && v[used])
         right = v[used] == ':' && sc_axes_parse(v + used + 1, &axes) && sc_axes_product(&axes, 7u) == hosts * devices;
     if (!right)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Pins: "GLOB=STRATEGY". For each op the last pin whose glob matches it decides; the strategy "free" takes ops back.
- * A pin is an input of the solve: it forbids the other choices, nothing more.
+ * A pin is an input of the solve: it forbids the other choices, nothing more. Where the mesh has no such strategy, the
+ * pin is said not to be obeyed; among pipeline stages, which may take another mesh, it forbids this one.
  */
 #include <math.h>
 #include <string.h>
@@ -54,8 +55,9 @@ struct by_class {
 };
 
 static enum sc_status bind_pin(struct sc_arena *arena, const struct sc_costs *costs, struct plan_pins *pins, int index,
-                               struct by_class *cache, int **wanted)
+                               bool staged, struct by_class *cache, int **wanted)
 {
+    static int none[] = {-1};
     const struct sc_graph *graph = costs->graph;
     struct sc_pin_status *status = &pins->status[index];
     bool release = strcmp(status->strategy, "free") == 0, failed = false;
@@ -82,6 +84,10 @@ static enum sc_status bind_pin(struct sc_arena *arena, const struct sc_costs *co
         if (!release && !cache->choices[klass]) {
             if (!status->example)
                 status->example = graph->ops[op].name;
+            if (staged && !whole) {
+                pins->winner[op] = index;
+                wanted[op] = none;
+            }
             continue;
         }
         status->ops++;
@@ -154,7 +160,8 @@ enum sc_status plan_pins_bind(struct sc_arena *arena, const struct sc_costs *cos
                            "pin '%s' is not of the form GLOB=STRATEGY; for example 'layer.*.fc1=b@x f@y'", pin);
         out->status[i].glob = sc_arena_strndup(arena, pin, length);
         out->status[i].strategy = sc_arena_strdup(arena, strategy);
-        if (!out->status[i].glob || !out->status[i].strategy || bind_pin(arena, costs, out, i, &cache, wanted) != SC_OK)
+        if (!out->status[i].glob || !out->status[i].strategy ||
+            bind_pin(arena, costs, out, i, settings->stages_max > 0, &cache, wanted) != SC_OK)
             return sc_fail(err, SC_NO_MEMORY, "no memory for %d pins", out->count);
     }
     find_overridden(graph, out, decides);

@@ -13,6 +13,8 @@
 
 /* ---- settings -------------------------------------------------------------------------------------- */
 
+enum { SC_MOST_STAGES = 4096 };
+
 /* A list of texts; owned by its settings. */
 struct sc_texts {
     int count;
@@ -36,7 +38,7 @@ struct sc_settings {
     struct sc_texts pins;         /* "GLOB=STRATEGY", later ones win */
     enum sc_objective objective;
     enum sc_schedule schedule;
-    int64_t stages_min, stages_max; /* pipeline stages; 0 and 0: one, the whole model */
+    int64_t stages_min, stages_max; /* pipeline stages; 0 and 0: one, the whole model; 1 to SC_MOST_STAGES: any number */
     int64_t layers;                 /* layers that the model is clustered into; 0: its own; -1: every op that computes */
     struct sc_texts cuts, no_cuts;  /* layers (names or numbers) at which a stage begins, or does not */
     struct sc_texts stage_meshes;   /* "STAGE=HxD" or "STAGE=HxD:RxC" */

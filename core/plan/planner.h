@@ -59,5 +59,8 @@ struct plan_full *planner_new_plan(struct sc_error *err);
 enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_request *request, struct plan_full *full,
                               struct sc_error *err);
 void hierarchy_free(struct hierarchy *hierarchy);
+/* Which constraints of a request that has no plan of stages cannot hold together; into the plan. */
+enum sc_status plan_stage_conflict(struct sc_planner *planner, const struct sc_plan_request *request,
+                                   struct plan_full *full, struct sc_error *err);
 
 #endif

@@ -154,6 +154,63 @@ static void what_cannot_be_is_named(void **state)
     sc_settings_free(&s);
 }
 
+/* The set that is named has no plan, and has one when any member is left out. */
+static void conflicts_are_smallest(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *text;
+        bool needed;
+    } given[] = {
+        {"cut", "layer.1", "cut layer.1", true},          {"cut", "layer.3", "cut layer.3", true},
+        {"no-cut", "layer.2", "no cut layer.2", false},   {"pin", "layer.4.mlp.fc1=(none)", "pin", false},
+        {"pin", "layer.5.mlp.fc2=b@x f@y", "pin", false}, {"stages", "2", "2 stages", true},
+    };
+    for (int left_out = -1; left_out < (int)SC_LEN(given); left_out++) {
+        struct sc_settings s;
+        start(&s);
+        set(&s, "cluster", "h100");
+        for (int i = 0; i < (int)SC_LEN(given); i++)
+            if (i != left_out)
+                set(&s, given[i].name, given[i].value);
+        struct sc_plan *plan = must(&s);
+        if (left_out < 0) {
+            assert_int_equal(plan->status, SC_SOLVED_INFEASIBLE);
+            assert_int_equal(plan->conflict_count, 3);
+            for (int i = 0, k = 0; i < (int)SC_LEN(given); i++)
+                if (given[i].needed)
+                    assert_string_equal(plan->conflicts[k++], given[i].text);
+        } else {
+            assert_int_equal(plan->choice != NULL, given[left_out].needed);
+        }
+        sc_plan_free(plan);
+        sc_settings_free(&s);
+    }
+}
+
+/* A pin forbids meshes that have no such strategy; when no mesh is left, the pin is named. */
+static void pins_choose_the_mesh(void **state)
+{
+    (void)state;
+    struct sc_settings s;
+    start(&s);
+    set(&s, "cluster", "h100");
+    set(&s, "pin", "layer.2.mlp.fc1=b@x f@y");
+    struct sc_plan *plan = must(&s);
+    const struct sc_plan *part = sc_plan_of_op(plan, sc_graph_find_op(plan->graph, "layer.2.mlp.fc1"));
+    assert_int_equal(part->costs->mesh.axes.count, 2);
+    sc_plan_free(plan);
+    set(&s, "stages", "8");
+    plan = must(&s);
+    assert_int_equal(plan->status, SC_SOLVED_INFEASIBLE);
+    assert_int_equal(plan->conflict_count, 2);
+    assert_string_equal(plan->conflicts[0], "pin layer.2.mlp.fc1=b@x f@y");
+    assert_string_equal(plan->conflicts[1], "8 stages");
+    assert_int_equal(plan->pins[0].state, SC_PIN_CONFLICT);
+    sc_plan_free(plan);
+    sc_settings_free(&s);
+}
+
 static void pins_reach_all_stages(void **state)
 {
     (void)state;
@@ -222,7 +279,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(constraints_are_obeyed),    cmocka_unit_test(wrong_constraints_are_explained),
         cmocka_unit_test(what_cannot_be_is_named),   cmocka_unit_test(pins_reach_all_stages),
-        cmocka_unit_test(a_file_prices_to_the_same),
+        cmocka_unit_test(a_file_prices_to_the_same), cmocka_unit_test(conflicts_are_smallest),
+        cmocka_unit_test(pins_choose_the_mesh),
     };
     loader = sc_import_loader();
     return cmocka_run_group_tests(tests, NULL, NULL);
