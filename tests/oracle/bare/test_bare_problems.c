@@ -2,7 +2,7 @@
  *
  * Published values of bare problems: google/iopddl's example.json (ASPLOS/EuroSys 2025 contest) and the cases of
  * OpenXLA's xla/hlo/experimental/auto_sharding/auto_sharding_solver_test.cc. Contest problems are solved when the
- * environment variable STAGECUT_PROBLEMS names the folder that holds them.
+ * environment variable STAGECUT_PROBLEMS names a folder that holds more than samples/problems does.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -220,15 +220,15 @@ static void contest_problems(void **state)
     } cases[] = {
         {"contest-B.json.gz", 532843, 60}, {"contest-G.json.gz", 217039, 60}, {"contest-P.json.gz", 651833115436, 120}};
     const char *folder = getenv("STAGECUT_PROBLEMS");
-    if (!folder) {
-        print_message("skipped: STAGECUT_PROBLEMS does not name a folder with the contest's problems\n");
-        skip();
-    }
     for (size_t i = 0; i < SC_LEN(cases); i++) {
         char path[4096];
         struct sc_problem *p;
         struct sc_error err = {0};
-        snprintf(path, sizeof path, "%s/%s", folder, cases[i].file);
+        snprintf(path, sizeof path, "%s/%s", folder ? folder : TEST_SOURCE_DIR "/samples/problems", cases[i].file);
+        if (!folder && !sc_file_exists(path)) {
+            print_message("%s: only where STAGECUT_PROBLEMS names a folder that has it\n", cases[i].file);
+            continue;
+        }
         if (sc_problem_load(path, &p, &err) != SC_OK)
             fail_msg("%s", err.message);
         struct sc_solution *s = solve(p, SC_SOLVER_EXACT, cases[i].seconds);
