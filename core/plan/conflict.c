@@ -73,7 +73,7 @@ enum sc_status plan_conflict(struct sc_arena *arena, const struct sc_problem *ba
         if (use[i]) {
             pins->status[i].state = SC_PIN_CONFLICT;
             out[n++] = i < pins->method
-                           ? pins->status[i].strategy
+                           ? sc_arena_strdup(arena, pins->status[i].strategy)
                            : sc_arena_printf(arena, "pin %s=%s", pins->status[i].glob, pins->status[i].strategy);
         }
     if (isfinite(limit)) {
