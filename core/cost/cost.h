@@ -299,5 +299,8 @@ struct sc_memory {
     double parameters, gradients, optimizer, activations, working, cache;
 };
 struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, int choice);
+/* In training, bytes of the node that are held from the forward of a microbatch to its backward, for each microbatch in
+ * flight; its other activations live in the backward of a layer only, or in one op's. */
+double sc_costs_node_kept(const struct sc_costs *costs, int node, int choice);
 
 #endif

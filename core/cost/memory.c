@@ -247,6 +247,18 @@ struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, in
     return h.always;
 }
 
+double sc_costs_node_kept(const struct sc_costs *costs, int node, int choice)
+{
+    const struct cost_full *c = cost_full(costs);
+    const struct sc_cost_node *n = &costs->nodes[node];
+    if (c->costs.options.mode != SC_TRAIN)
+        return 0;
+    double bytes = n->op >= 0    ? held_by(c, n->op, &n->set->at[choice]).always.activations
+                   : n->received ? received_bytes(c, n, choice)
+                                 : 0;
+    return bytes / c->costs.options.in_flight;
+}
+
 struct sc_stage_bytes sc_costs_stage_bytes(const struct sc_costs *whole, int node, int choice)
 {
     const struct cost_full *c = cost_full(whole);

@@ -42,6 +42,26 @@ static enum sc_status run_clear(struct sc_settings *settings, const char *const 
     return SC_OK;
 }
 
+static enum sc_status run_cut(struct sc_settings *settings, const char *const argument[2], struct sc_error *err)
+{
+    return plan_cut_set(settings, argument[0], PLAN_CUT, err);
+}
+
+static enum sc_status run_nocut(struct sc_settings *settings, const char *const argument[2], struct sc_error *err)
+{
+    return plan_cut_set(settings, argument[0], PLAN_NO_CUT, err);
+}
+
+static enum sc_status run_uncut(struct sc_settings *settings, const char *const argument[2], struct sc_error *err)
+{
+    return plan_cut_set(settings, argument[0], PLAN_CUT_FREE, err);
+}
+
+static enum sc_status run_stage(struct sc_settings *settings, const char *const argument[2], struct sc_error *err)
+{
+    return plan_stage_set(settings, argument[0], argument[1], err);
+}
+
 /* The option of that name, if a session may change it. */
 static const struct sc_option *find_saved(const char *name, struct sc_error *err)
 {
@@ -112,6 +132,14 @@ static const struct plan_verb verbs[] = {
     {{"pin", "GLOB STRATEGY", "force a strategy on the ops that the glob matches"}, 2, 2, run_pin, 0},
     {{"unpin", "GLOB", "let go of the ops that the glob matches"}, 1, 1, run_unpin, 0},
     {{"clear", "", "take all pins back"}, 0, 0, run_clear, 0},
+    {{"cut", "LAYER", "a stage begins at this layer"}, 1, 1, run_cut, 0},
+    {{"nocut", "LAYER", "no stage begins at this layer"}, 1, 1, run_nocut, 0},
+    {{"uncut", "LAYER", "take back what was said about a cut at this layer"}, 1, 1, run_uncut, 0},
+    {{"stage", "N HxD[:RxC]", "submesh of stage N, hosts x devices, and its logical mesh; or free"},
+     2,
+     2,
+     run_stage,
+     0},
     {{"set", "NAME VALUE", "change an option: set memory 12, set cluster h100"}, 1, 2, run_set, 0},
     {{"reset", "NAME", "an option back to its default"}, 1, 1, run_reset, 0},
     {{"undo", "[N]", "take the last change back, or the last N"}, 0, 1, NULL, -1},

@@ -36,4 +36,13 @@ enum sc_status plan_pins_put(struct sc_settings *settings, const char *glob, con
  * that remains is followed by "GLOB=free". SC_NOT_FOUND when no pin can match such an op. */
 enum sc_status plan_pins_release(struct sc_settings *settings, const char *glob, struct sc_error *err);
 
+/* ---- session_stages.c: what is said about stages ---- */
+
+/* What is said about a layer at which a stage may begin: by the same word, name or number. */
+enum plan_cut { PLAN_CUT, PLAN_NO_CUT, PLAN_CUT_FREE };
+/* PLAN_CUT_FREE: SC_NOT_FOUND when nothing was said. */
+enum sc_status plan_cut_set(struct sc_settings *settings, const char *layer, enum plan_cut what, struct sc_error *err);
+/* Stage "N" has the mesh "HxD[:RxC]"; "free" takes it back, SC_NOT_FOUND when it has none. */
+enum sc_status plan_stage_set(struct sc_settings *settings, const char *stage, const char *mesh, struct sc_error *err);
+
 #endif

@@ -167,6 +167,7 @@ struct sc_plan_request {
     const struct sc_texts *fixed; /* "OP=STRATEGY" for whole names: a plan to be priced; pins win over them; NULL: none */
     uint64_t revision;
     bool deltas;                 /* also Δ of every choice */
+    bool no_conflicts;           /* stages: when there is no plan, do not look for the constraints in conflict */
     uint64_t work_limit;         /* work units for each mesh and rematerialisation that is tried; 0: no limit */
     struct sc_cancel *cancel;
     struct sc_progress *progress;
@@ -181,6 +182,21 @@ enum sc_status sc_planner_load(struct sc_planner *planner, const struct sc_setti
 /* The plan of the stage that has the op: the plan itself when it has one stage. */
 const struct sc_plan *sc_plan_of_op(const struct sc_plan *plan, int op);
 int sc_plan_stage_of_op(const struct sc_plan *plan, int op);
+
+/* What a change would cost, before it is made. */
+struct sc_what_if {
+    const char *line;    /* commands of a session, as of sc_session_apply; no undo, no redo */
+    uint64_t work_limit; /* as in a request */
+};
+struct sc_what_if_answer {
+    double delta_s; /* objective of the plan that is found then, less that of `plan`; +inf: none; NAN: none in time */
+    bool exact;     /* both are proven to be best; else the difference may be less */
+};
+/* Runs the line on a copy of the plan's settings and plans those. `reasons` (NULL: do not look) gets the constraints in
+ * conflict when there is no plan; that takes some seconds. Errors: those of the line and of sc_planner_make. */
+enum sc_status sc_planner_what_if(struct sc_planner *planner, const struct sc_plan *plan,
+                                  const struct sc_what_if *question, struct sc_cancel *cancel,
+                                  struct sc_what_if_answer *out, struct sc_str *reasons, struct sc_error *err);
 
 /* ---- reading a plan -------------------------------------------------------------------------------- */
 
@@ -218,6 +234,19 @@ void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const
 enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
                            struct sc_str *out, struct sc_error *err);
 
+/* What a device of the stage holds when it holds most, by part, so that the parts add up to plan->peak_bytes: activations
+ * are those of all microbatches in flight, `working` is what else is held for an op or a layer at that moment. */
+struct sc_memory sc_plan_stage_memory(const struct sc_plan_stage *stage);
+
+/* A plan as sc_timeline_simulate reads it: an entry a stage, with the schedule that is to be simulated (the plan's own is
+ * settings.schedule) and `chunks` of layers a stage (1 unless interleaved). What a stage receives is counted with the
+ * pass that waits for it; so, for its own schedule, sc_schedule_latency is the plan's iteration under the objective
+ * "pipeline". Interleaved chunks are taken to be equal parts of the plan's stages, and the way back to the first stage
+ * as slow as the slowest between two. Without training there are no backwards, whatever the schedule. out->stages is the
+ * caller's to free with sc_free. SC_USAGE for a plan without choices, SC_NO_MEMORY. */
+enum sc_status sc_plan_schedule_input(const struct sc_plan *plan, enum sc_schedule schedule, int chunks,
+                                      struct sc_schedule_input *out, struct sc_error *err);
+
 /* JSON (`solve --json`, `--out`, `explain --json`) and text for people. */
 enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out, struct sc_error *err);
 enum sc_status sc_plan_write_text(const struct sc_plan *plan, bool all_ops, struct sc_str *out, struct sc_error *err);
@@ -254,12 +283,18 @@ void sc_session_free(struct sc_session *session);
  *   unpin GLOB          afterwards no op that GLOB matches is pinned, and all others are as before: pins within GLOB go,
  *                       and where a wider one remains, "GLOB=free" follows it. SC_NOT_FOUND when no pin can be meant
  *   clear               all pins go
+ *   cut LAYER           a stage begins at the layer (a name or a number); it is no longer forbidden there
+ *   nocut LAYER         no stage begins there; a cut that was asked for there goes
+ *   uncut LAYER         neither; SC_NOT_FOUND when nothing was said about it in these words
+ *   stage N HxD[:RxC]   stage N has this submesh, and this logical mesh; "free" takes that back
  *   set NAME VALUE      an option that is saved; VALUE is the rest of the command, a flag needs none
  *   reset NAME          the option's default
  *   undo [N], redo [N]  alone on the line; N more than there are: all
  * An argument that begins with " ends at the next "; \" and \\ in between stand for " and \. A line that changes nothing
  * is SC_OK and no step. On failure (SC_USAGE, SC_NOT_FOUND, SC_LIMIT, SC_NO_MEMORY) nothing changed. */
 enum sc_status sc_session_apply(struct sc_session *session, const char *command, struct sc_error *err);
+/* Run such a line on settings, without a session: undo and redo are refused (SC_USAGE). On failure nothing changed. */
+enum sc_status sc_settings_apply(struct sc_settings *settings, const char *line, struct sc_error *err);
 /* The GLOB that matches the op of this name and no other, as an argument of a command. */
 void sc_session_put_op(struct sc_str *out, const char *name);
 const struct sc_settings *sc_session_settings(const struct sc_session *session);

@@ -700,7 +700,7 @@ enum sc_status planner_make(struct sc_planner *planner, const struct sc_plan_req
         status = staged ? hierarchy_make(planner, request, full, err)
                         : planner_fill(full, planner, &search.best, request, err);
     attempt_free(&search.best);
-    if (status == SC_OK && staged && full->plan.status == SC_SOLVED_INFEASIBLE)
+    if (status == SC_OK && staged && full->plan.status == SC_SOLVED_INFEASIBLE && !request->no_conflicts)
         status = plan_stage_conflict(planner, request, full, err);
     if (status != SC_OK) {
         sc_plan_free(full ? &full->plan : NULL);

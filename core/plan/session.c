@@ -238,6 +238,25 @@ static enum sc_status change(struct sc_session *session, const struct plan_line 
     return status;
 }
 
+enum sc_status sc_settings_apply(struct sc_settings *settings, const char *command, struct sc_error *err)
+{
+    struct plan_line line = {0};
+    struct sc_settings changed;
+    enum sc_status status = plan_line_parse(command, &line, err);
+    if (status == SC_OK && line.walk)
+        status = sc_fail(err, SC_USAGE, "%s: undo and redo are of a session", command);
+    if (status == SC_OK && !sc_settings_copy(&changed, settings))
+        status = sc_fail(err, SC_NO_MEMORY, "no memory for a change");
+    else if (status == SC_OK && (status = plan_line_run(&line, &changed, err)) != SC_OK)
+        sc_settings_free(&changed);
+    plan_line_free(&line);
+    if (status == SC_OK) {
+        sc_settings_free(settings);
+        *settings = changed;
+    }
+    return status;
+}
+
 enum sc_status sc_session_apply(struct sc_session *session, const char *command, struct sc_error *err)
 {
     struct plan_line line = {0};

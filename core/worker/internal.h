@@ -19,6 +19,12 @@ struct worker_engine {
     /* Fills why of *out, against the best alternative when `choice` is -1. */
     enum sc_status (*why)(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
                           struct sc_result *out, struct sc_error *err);
+    /* One line; fills *delta and *exact, and *why when `reasons`. */
+    enum sc_status (*what_if)(void *engine, const struct sc_plan *plan, const char *line, bool reasons,
+                              struct sc_cancel *cancel, double *delta, bool *exact, char **why, struct sc_error *err);
+    /* Fills timeline and why of *out. */
+    enum sc_status (*timeline)(const struct sc_plan *plan, enum sc_schedule schedule, int chunks,
+                               struct sc_cancel *cancel, struct sc_result *out, struct sc_error *err);
 };
 extern const struct worker_engine worker_planner;
 

@@ -16,15 +16,17 @@ enum { STACK_SIZE = 16 << 20 };
 /* Work units of the first round for each mesh, some tens of milliseconds; how many times more each further one has. */
 enum { FIRST_WORK = 50000, MORE_WORK = 8 };
 static const uint64_t most_work = UINT64_C(1) << 50; /* of a round that has a limit */
-enum job_kind { JOB_NONE, JOB_PLAN, JOB_DELTA, JOB_WHY };
+enum job_kind { JOB_NONE, JOB_PLAN, JOB_DELTA, JOB_WHY, JOB_WHAT_IF, JOB_TIMELINE };
 
 struct job {
     enum job_kind kind;
     struct sc_settings settings; /* PLAN */
     double time_limit;           /* PLAN: seconds; 0: none */
     uint64_t revision;
-    struct sc_plan *plan; /* DELTA, WHY */
-    int node, choice;
+    struct sc_plan *plan; /* of a question */
+    int node, choice;     /* or what else the question is marked by, as in its result */
+    char *lines;          /* WHAT_IF */
+    bool reasons;
     bool cancelled; /* before it began */
 };
 
@@ -54,15 +56,17 @@ static void job_free(struct job *job)
 {
     sc_settings_free(&job->settings);
     sc_plan_free(job->plan);
+    sc_free(job->lines);
     *job = (struct job){0};
 }
 
-static void result_free(struct sc_result *result)
+void sc_result_free(struct sc_result *result)
 {
     sc_plan_free(result->plan);
     sc_free(result->delta);
     sc_free(result->exact);
     sc_free(result->why);
+    sc_timeline_free(result->timeline);
     *result = (struct sc_result){0};
 }
 
@@ -73,10 +77,10 @@ static void publish(struct sc_worker *worker, enum job_kind kind, struct sc_resu
 {
     bool unread = worker->result.kind != SC_RESULT_NONE;
     if (worker->superseded || worker->quit || (unread && kind != JOB_PLAN && worker->result_of == JOB_PLAN)) {
-        result_free(result);
+        sc_result_free(result);
         return;
     }
-    result_free(&worker->result);
+    sc_result_free(&worker->result);
     worker->result = *result;
     worker->result_of = kind;
     if (!unread) {
@@ -161,10 +165,87 @@ static enum sc_status run_rounds(struct sc_worker *worker, void *engine, const s
     return *out && status == SC_CANCELLED ? SC_OK : status;
 }
 
-static void run(struct sc_worker *worker, void *engine, const struct job *job, struct sc_result *out)
+/* ---- what changes would cost ---- */
+
+/* Shows the answers that there are. */
+static enum sc_status publish_answers(struct sc_worker *worker, const struct job *job, const struct sc_result *so_far,
+                                      struct sc_error *err)
 {
-    static const enum sc_result_kind kinds[] = {
-        [JOB_PLAN] = SC_RESULT_PLAN, [JOB_DELTA] = SC_RESULT_DELTA, [JOB_WHY] = SC_RESULT_WHY};
+    struct sc_result result = {.kind = SC_RESULT_WHAT_IF,
+                               .more = true,
+                               .revision = job->revision,
+                               .node = job->node,
+                               .count = so_far->count,
+                               .delta = sc_calloc((size_t)so_far->count, sizeof *result.delta),
+                               .exact = sc_calloc((size_t)so_far->count, sizeof *result.exact)};
+    if (!result.delta || !result.exact) {
+        sc_result_free(&result);
+        return sc_fail(err, SC_NO_MEMORY, "no memory for answers");
+    }
+    memcpy(result.delta, so_far->delta, (size_t)so_far->count * sizeof *result.delta);
+    memcpy(result.exact, so_far->exact, (size_t)so_far->count * sizeof *result.exact);
+    result.plan = sc_plan_share(job->plan);
+    pthread_mutex_lock(&worker->mutex);
+    publish(worker, JOB_WHAT_IF, &result);
+    pthread_mutex_unlock(&worker->mutex);
+    return SC_OK;
+}
+
+static enum sc_status run_what_ifs(struct sc_worker *worker, void *engine, struct job *job, struct sc_result *out,
+                                   struct sc_error *err)
+{
+    enum sc_status status = SC_OK;
+    out->count = 1;
+    for (const char *c = job->lines; *c; c++)
+        out->count += *c == '\n';
+    out->delta = sc_calloc((size_t)out->count, sizeof *out->delta);
+    out->exact = sc_calloc((size_t)out->count, sizeof *out->exact);
+    if (!out->delta || !out->exact)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for answers");
+    for (int i = 0; i < out->count; i++)
+        out->delta[i] = NAN;
+    char *line = job->lines;
+    for (int i = 0; i < out->count && status == SC_OK; i++) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = '\0';
+        sc_free(out->why);
+        out->why = NULL;
+        status = worker->engine->what_if(engine, job->plan, line, job->reasons, &worker->cancel, &out->delta[i],
+                                         &out->exact[i], &out->why, err);
+        line = end ? end + 1 : line;
+        if (status == SC_OK && end)
+            status = publish_answers(worker, job, out, err);
+    }
+    return status;
+}
+
+/* A question about a plan. */
+static enum sc_status answer(struct sc_worker *worker, void *engine, struct job *job, struct sc_result *out,
+                             struct sc_error *err)
+{
+    struct sc_cancel *cancel = &worker->cancel;
+    enum sc_status status = SC_OK;
+    if (job->kind == JOB_DELTA)
+        status = worker->engine->delta(job->plan, job->node, cancel, out, err);
+    else if (job->kind == JOB_WHY)
+        status = worker->engine->why(job->plan, job->node, job->choice, cancel, out, err);
+    else if (job->kind == JOB_WHAT_IF)
+        status = run_what_ifs(worker, engine, job, out, err);
+    else
+        status = worker->engine->timeline(job->plan, (enum sc_schedule)job->node, job->choice, cancel, out, err);
+    if (status == SC_OK)
+        out->plan = sc_plan_share(job->plan);
+    return status;
+}
+
+static void run(struct sc_worker *worker, void *engine, struct job *job, struct sc_result *out)
+{
+    static const enum sc_result_kind kinds[] = {[JOB_PLAN] = SC_RESULT_PLAN,
+                                                [JOB_DELTA] = SC_RESULT_DELTA,
+                                                [JOB_WHY] = SC_RESULT_WHY,
+                                                [JOB_WHAT_IF] = SC_RESULT_WHAT_IF,
+                                                [JOB_TIMELINE] = SC_RESULT_TIMELINE};
     struct sc_error error = {0};
     enum sc_status status = SC_OK;
     *out = (struct sc_result){
@@ -174,14 +255,10 @@ static void run(struct sc_worker *worker, void *engine, const struct job *job, s
     } else if (job->kind == JOB_PLAN) {
         status = run_rounds(worker, engine, job, &out->plan, &error);
     } else {
-        status = job->kind == JOB_DELTA
-                     ? worker->engine->delta(job->plan, job->node, &worker->cancel, out, &error)
-                     : worker->engine->why(job->plan, job->node, job->choice, &worker->cancel, out, &error);
-        if (status == SC_OK)
-            out->plan = sc_plan_share(job->plan);
+        status = answer(worker, engine, job, out, &error);
     }
     if (status != SC_OK) {
-        result_free(out);
+        sc_result_free(out);
         *out = (struct sc_result){.kind = SC_RESULT_ERROR, .revision = job->revision, .error = error};
     }
 }
@@ -261,7 +338,7 @@ static bool open_pipe(int ends[2])
 static void dispose(struct sc_worker *worker)
 {
     job_free(&worker->next);
-    result_free(&worker->result);
+    sc_result_free(&worker->result);
     for (int i = 0; i < 2; i++)
         if (worker->pipe[i] >= 0)
             close(worker->pipe[i]);
@@ -344,31 +421,48 @@ enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settin
     return SC_OK;
 }
 
-/* A question about a plan; not while a newer one is being made. */
-static enum sc_status ask(struct sc_worker *worker, enum job_kind kind, const struct sc_plan *plan, int node,
-                          int choice, struct sc_error *err)
+/* A question about a plan; not while a newer one is being made. Takes what the job owns over. */
+static enum sc_status ask(struct sc_worker *worker, struct job job, const struct sc_plan *plan, struct sc_error *err)
 {
+    job.revision = plan->revision;
     pthread_mutex_lock(&worker->mutex);
     bool busy = worker->next.kind == JOB_PLAN || worker->running == JOB_PLAN;
     if (!busy) {
-        struct job job = {
-            .kind = kind, .revision = plan->revision, .plan = sc_plan_share(plan), .node = node, .choice = choice};
+        job.plan = sc_plan_share(plan);
         submit(worker, &job);
     }
     pthread_mutex_unlock(&worker->mutex);
+    if (busy)
+        job_free(&job);
     return busy ? sc_fail(err, SC_CANCELLED, "a newer plan is being made; ask again of that one") : SC_OK;
 }
 
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err)
 {
-    return ask(worker, JOB_DELTA, plan, node, -1, err);
+    return ask(worker, (struct job){.kind = JOB_DELTA, .node = node, .choice = -1}, plan, err);
 }
 
 enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
                                     struct sc_error *err)
 {
-    return ask(worker, JOB_WHY, plan, node, choice, err);
+    return ask(worker, (struct job){.kind = JOB_WHY, .node = node, .choice = choice}, plan, err);
+}
+
+enum sc_status sc_worker_submit_what_if(struct sc_worker *worker, const struct sc_plan *plan, const char *lines,
+                                        int tag, bool reasons, struct sc_error *err)
+{
+    struct job job = {.kind = JOB_WHAT_IF, .node = tag, .reasons = reasons, .lines = sc_alloc(strlen(lines) + 1)};
+    if (!job.lines)
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a question");
+    strcpy(job.lines, lines);
+    return ask(worker, job, plan, err);
+}
+
+enum sc_status sc_worker_submit_timeline(struct sc_worker *worker, const struct sc_plan *plan,
+                                         enum sc_schedule schedule, int chunks, struct sc_error *err)
+{
+    return ask(worker, (struct job){.kind = JOB_TIMELINE, .node = (int)schedule, .choice = chunks}, plan, err);
 }
 
 void sc_worker_cancel(struct sc_worker *worker)

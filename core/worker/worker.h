@@ -30,6 +30,16 @@ enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_
  * sc_worker_submit_delta; of the two, too, only what was asked last is answered. */
 enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
                                     struct sc_error *err);
+/* Ask what each of `lines` (commands of a session, one a line) would cost were it run on the plan's settings:
+ * sc_planner_what_if of each, in order. Results follow one another while answers come in, the last one without `more`;
+ * `tag` comes back with them. With `reasons`, why the one line that there is has no plan. Like sc_worker_submit_delta.
+ */
+enum sc_status sc_worker_submit_what_if(struct sc_worker *worker, const struct sc_plan *plan, const char *lines,
+                                        int tag, bool reasons, struct sc_error *err);
+/* Ask for the timeline of the plan under a schedule (sc_plan_schedule_input, sc_timeline_simulate) and what there is to
+ * explain in it. Like sc_worker_submit_delta. */
+enum sc_status sc_worker_submit_timeline(struct sc_worker *worker, const struct sc_plan *plan,
+                                         enum sc_schedule schedule, int chunks, struct sc_error *err);
 /* What runs, or was submitted and is about to: its best plan so far is its result, the same one when it was a result
  * already, or an error SC_CANCELLED. */
 void sc_worker_cancel(struct sc_worker *worker);
@@ -38,21 +48,31 @@ bool sc_worker_idle(struct sc_worker *worker); /* nothing runs, waits or is unre
 struct sc_progress_value sc_worker_progress(struct sc_worker *worker);
 
 /* The newest finished result; older ones are dropped. Clears the descriptor. */
-enum sc_result_kind { SC_RESULT_NONE, SC_RESULT_PLAN, SC_RESULT_DELTA, SC_RESULT_WHY, SC_RESULT_ERROR };
+enum sc_result_kind {
+    SC_RESULT_NONE,
+    SC_RESULT_PLAN,
+    SC_RESULT_DELTA,
+    SC_RESULT_WHY,
+    SC_RESULT_WHAT_IF,
+    SC_RESULT_TIMELINE,
+    SC_RESULT_ERROR
+};
 struct sc_result {
     enum sc_result_kind kind;
     uint64_t revision;
-    bool more;            /* PLAN: it is being improved or proven; another result follows */
-    struct sc_plan *plan; /* PLAN: a reference that is the caller's; DELTA, WHY: the plan it belongs to, likewise */
-    int node;             /* DELTA, WHY */
-    int choice;           /* WHY */
-    int count;            /* DELTA */
-    char *why;            /* WHY: sc_plan_why of the node's op against choice */
-    double *delta;        /* DELTA: the caller frees with sc_free */
+    bool more; /* PLAN: it is being improved or proven; WHAT_IF: not all answers yet; another result follows */
+    struct sc_plan *plan; /* PLAN: a reference that is the caller's; else the plan it belongs to, likewise */
+    int node;             /* DELTA, WHY; WHAT_IF: the tag; TIMELINE: the schedule */
+    int choice;           /* WHY; TIMELINE: chunks */
+    int count;            /* DELTA; WHAT_IF: lines */
+    char *why;            /* WHY: sc_plan_why of the node's op against choice; WHAT_IF: reasons; TIMELINE: sentences */
+    double *delta;        /* DELTA, WHAT_IF: the caller frees with sc_free; NAN: not known (yet) */
     bool *exact;
-    struct sc_error error; /* ERROR */
+    struct sc_timeline *timeline; /* TIMELINE: the caller's */
+    struct sc_error error;        /* ERROR */
 };
-/* Owned by the caller, who frees plan, why, delta and exact. */
+/* Owned by the caller, who frees plan, why, delta, exact and timeline: sc_result_free. */
 struct sc_result sc_worker_take(struct sc_worker *worker);
+void sc_result_free(struct sc_result *result); /* what is still in it; leaves an empty one */
 
 #endif

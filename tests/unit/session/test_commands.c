@@ -344,7 +344,8 @@ static void noise_is_survived(void **state)
 static void verbs_are_listed(void **state)
 {
     (void)state;
-    static const char *const names[] = {"pin", "unpin", "set", "reset", "clear", "undo", "redo"};
+    static const char *const names[] = {"pin", "unpin", "cut",   "nocut", "uncut", "stage",
+                                        "set", "reset", "clear", "undo",  "redo"};
     const struct sc_verb *verb;
     size_t count = 0;
     for (; (verb = sc_session_verb_at(count)); count++) {

@@ -99,27 +99,27 @@ static void plans_and_differences_arrive(void **state)
     int other = 0;
     while (other == plan->choice[node] || !isfinite(result.delta[other]))
         other++;
-    free_result(&result);
+    sc_result_free(&result);
     char strategy[64];
     sc_strategy_format(plan->graph, op, &plan->costs->nodes[node].set->at[other], strategy, sizeof strategy);
     assert_int_equal(sc_worker_submit_why(worker, plan, node, other, NULL), SC_OK);
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_WHY);
     assert_non_null(strstr(result.why, strategy));
-    free_result(&result);
+    sc_result_free(&result);
     static const int bad[] = {-1, 1 << 30};
     for (size_t i = 0; i < SC_LEN(bad); i++) {
         assert_int_equal(sc_worker_submit_delta(worker, plan, bad[i], NULL), SC_OK);
         result = wait_result(worker);
         assert_int_equal(result.error.status, SC_USAGE);
-        free_result(&result);
+        sc_result_free(&result);
         assert_int_equal(sc_worker_submit_why(worker, plan, node, i ? bad[i] : -2, NULL), SC_OK);
         result = wait_result(worker);
         if (i)
             assert_int_equal(result.error.status, SC_USAGE);
         else
             assert_int_equal(result.kind, SC_RESULT_WHY); /* below 0: the best alternative */
-        free_result(&result);
+        sc_result_free(&result);
     }
     sc_plan_free(plan);
     sc_session_free(session);
@@ -135,7 +135,7 @@ static void errors_name_the_file(void **state)
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_ERROR);
     assert_non_null(strstr(result.error.file, "/nowhere/model.json"));
-    free_result(&result);
+    sc_result_free(&result);
     sc_session_free(session);
     sc_worker_free(worker);
 }
@@ -202,12 +202,12 @@ static void stress(void **state)
                 sc_plan_free(plan);
                 plan = sc_plan_share(result.plan);
             }
-            free_result(&result);
+            sc_result_free(&result);
         }
         submit(worker, session);
         struct sc_result last = {0};
         do {
-            free_result(&last);
+            sc_result_free(&last);
             last = wait_result(worker);
         } while (last.revision != sc_session_revision(session) || last.kind == SC_RESULT_DELTA ||
                  !sc_worker_idle(worker));
@@ -219,7 +219,7 @@ static void stress(void **state)
         if (same->choice)
             assert_true(last.plan->objective_s == same->objective_s);
         sc_plan_free(same);
-        free_result(&last);
+        sc_result_free(&last);
     }
     sc_plan_free(plan);
     sc_planner_free(planner);

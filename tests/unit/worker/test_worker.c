@@ -147,7 +147,37 @@ static enum sc_status fake_why(const struct sc_plan *plan, int node, int choice,
     return SC_OK;
 }
 
-static const struct worker_engine fake = {fake_start, fake_stop, fake_plan, fake_delta, fake_why};
+/* The line is the difference; "wait" is one that takes until it is cancelled. */
+static enum sc_status fake_what_if(void *made, const struct sc_plan *plan, const char *line, bool reasons,
+                                   struct sc_cancel *cancel, double *delta, bool *exact, char **why,
+                                   struct sc_error *err)
+{
+    assert_non_null(made);
+    assert_non_null(plan);
+    begin();
+    while (strcmp(line, "wait") == 0 && !sc_cancelled(cancel))
+        sleep_seconds(0.0005);
+    engine.running--;
+    *delta = strtod(line, NULL);
+    *exact = *delta < 10;
+    if (reasons && (*why = sc_alloc(strlen(line) + 1)))
+        strcpy(*why, line);
+    return sc_cancelled(cancel) ? sc_fail(err, SC_CANCELLED, "cancelled") : SC_OK;
+}
+
+static enum sc_status fake_timeline(const struct sc_plan *plan, enum sc_schedule schedule, int chunks,
+                                    struct sc_cancel *cancel, struct sc_result *out, struct sc_error *err)
+{
+    struct sc_schedule_stage stage = {.forward_s = 1, .backward_s = 2};
+    struct sc_schedule_input input = {schedule, 1, 4, chunks, &stage};
+    assert_non_null(plan);
+    begin();
+    engine.running--;
+    return sc_timeline_simulate(&input, cancel, &out->timeline, err);
+}
+
+static const struct worker_engine fake = {fake_start, fake_stop,    fake_plan,    fake_delta,
+                                          fake_why,   fake_what_if, fake_timeline};
 
 static struct sc_worker *new_worker(void)
 {
@@ -212,7 +242,7 @@ static void results_arrive(void **state)
         assert_int_equal(result.plan->revision, revision);
         assert_int_equal(result.plan->settings.devices, 3);
         assert_int_equal(result.plan->status, SC_SOLVED_OPTIMAL);
-        free_result(&result);
+        sc_result_free(&result);
         assert_true(sc_worker_idle(worker));
         assert_int_equal(sc_worker_take(worker).kind, SC_RESULT_NONE);
     }
@@ -234,11 +264,11 @@ static void a_result_that_nobody_reads_is_replaced(void **state)
     }
     struct sc_result result = wait_result(worker);
     if (result.revision < 3) {
-        free_result(&result);
+        sc_result_free(&result);
         result = wait_result(worker);
     }
     assert_int_equal(result.revision, 3);
-    free_result(&result);
+    sc_result_free(&result);
     assert_true(sc_worker_idle(worker));
     free_worker(worker);
 }
@@ -254,7 +284,7 @@ static void errors_arrive(void **state)
     assert_int_equal(result.error.status, SC_INPUT);
     assert_string_equal(result.error.message, "the model of revision 7 is bad");
     assert_null(result.plan);
-    free_result(&result);
+    sc_result_free(&result);
     sc_plan_free(make_plan(worker, 8)); /* it goes on */
     free_worker(worker);
 }
@@ -275,7 +305,7 @@ static void the_newest_wins(void **state)
     assert_int_equal(result.kind, SC_RESULT_PLAN);
     assert_int_equal(result.revision, 51);
     assert_int_equal(result.plan->status, SC_SOLVED_OPTIMAL); /* its token was not the cancelled one */
-    free_result(&result);
+    sc_result_free(&result);
     assert_true(sc_worker_idle(worker));
     free_worker(worker);
 }
@@ -291,7 +321,7 @@ static void cancelling_keeps_the_best(void **state)
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_PLAN);
     assert_int_equal(result.plan->status, SC_SOLVED_FEASIBLE);
-    free_result(&result);
+    sc_result_free(&result);
     submit(worker, 2, 1000000, ENDS_WELL);
     wait_running(worker);
     sc_worker_cancel(worker);
@@ -299,7 +329,7 @@ static void cancelling_keeps_the_best(void **state)
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_ERROR);
     assert_int_equal(result.error.status, SC_CANCELLED);
-    free_result(&result);
+    sc_result_free(&result);
     sc_plan_free(make_plan(worker, 3));
     free_worker(worker);
 }
@@ -316,18 +346,18 @@ static void cancelling_reaches_what_waits(void **state)
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.revision, 2);
     assert_int_equal(result.plan->status, SC_SOLVED_FEASIBLE);
-    free_result(&result);
+    sc_result_free(&result);
     submit(worker, 3, 1000000, KEEPS_BEST);
     sc_worker_cancel(worker);
     submit(worker, 4, 2, ENDS_WELL); /* later than the cancelling */
     result = wait_result(worker);
     if (result.revision == 3) {
-        free_result(&result);
+        sc_result_free(&result);
         result = wait_result(worker);
     }
     assert_int_equal(result.revision, 4);
     assert_int_equal(result.plan->status, SC_SOLVED_OPTIMAL);
-    free_result(&result);
+    sc_result_free(&result);
     free_worker(worker);
 }
 
@@ -342,7 +372,7 @@ static void time_limits_hold(void **state)
     assert_int_equal(sc_worker_submit(worker, &settings, 1, 0.01, NULL), SC_OK);
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.plan->status, SC_SOLVED_FEASIBLE);
-    free_result(&result);
+    sc_result_free(&result);
     free_worker(worker);
 }
 
@@ -365,7 +395,7 @@ static void rounds_bring_better_plans(void **state)
     struct sc_result result = wait_result(worker);
     assert_true(result.more && result.plan->objective_s == 2 && result.plan->status == SC_SOLVED_FEASIBLE);
     assert_false(sc_worker_idle(worker));
-    free_result(&result);
+    sc_result_free(&result);
     uint64_t first = engine.work_limit;
     engine.hold = 2;
     while (engine.plans < 2 || engine.running < 1)
@@ -376,18 +406,18 @@ static void rounds_bring_better_plans(void **state)
     assert_int_equal(result.kind, SC_RESULT_NONE);
     engine.hold = 0;
     do {
-        free_result(&result);
+        sc_result_free(&result);
         result = wait_result(worker);
     } while (result.more);
     assert_true(result.plan->objective_s == 1 && result.plan->status == SC_SOLVED_OPTIMAL);
     assert_true(engine.plans > 3 && sc_worker_idle(worker));
-    free_result(&result);
+    sc_result_free(&result);
     engine.plans = 0;
     submit_work(worker, 2, 100000000, 0.2); /* near enough at once */
     result = wait_result(worker);
     assert_true(!result.more && result.plan->status == SC_SOLVED_FEASIBLE);
     assert_int_equal(engine.plans, 1);
-    free_result(&result);
+    sc_result_free(&result);
     free_worker(worker);
 }
 
@@ -401,7 +431,7 @@ static void stopped_rounds_go_on(void **state)
     struct sc_result result = wait_result(worker);
     assert_true(result.more);
     struct sc_plan *plan = sc_plan_share(result.plan);
-    free_result(&result);
+    sc_result_free(&result);
     wait_running(worker);
     uint64_t first = engine.work_limit;
     sc_worker_cancel(worker);
@@ -410,22 +440,22 @@ static void stopped_rounds_go_on(void **state)
     assert_true(!result.more && result.plan == plan);
     uint64_t cut = engine.work_limit;
     assert_true(cut > first);
-    free_result(&result);
+    sc_result_free(&result);
     sc_plan_free(plan);
     engine.hold = engine.plans + 1;
     submit_work(worker, 2, 1000000000, 0);
     result = wait_result(worker);
     assert_true(result.more && engine.work_limit == cut);
-    free_result(&result);
+    sc_result_free(&result);
     wait_running(worker);
     submit_work(worker, 3, 2000000000, 0); /* a newer one takes its place */
     engine.hold = 0;
     do {
-        free_result(&result);
+        sc_result_free(&result);
         result = wait_result(worker);
         assert_int_equal(result.revision, 3);
     } while (result.more);
-    free_result(&result);
+    sc_result_free(&result);
     free_worker(worker);
 }
 
@@ -455,7 +485,7 @@ static void progress_is_of_the_job(void **state)
     assert_true(isinf(q.best) && isinf(q.bound)); /* nothing of the job before */
     engine.closed = false;
     struct sc_result result = wait_result(worker);
-    free_result(&result);
+    sc_result_free(&result);
     free_worker(worker);
 }
 
@@ -473,20 +503,20 @@ static void deltas_follow_plans(void **state)
     assert_int_equal(result.node, 5);
     assert_int_equal(result.count, 2);
     assert_true(result.delta[1] == 5);
-    free_result(&result);
+    sc_result_free(&result);
     /* A bad one is an error and leaks nothing. */
     assert_int_equal(sc_worker_submit_delta(worker, plan, -1, NULL), SC_OK);
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_ERROR);
     assert_int_equal(result.revision, 3);
-    free_result(&result);
+    sc_result_free(&result);
     assert_int_equal(sc_worker_submit_why(worker, plan, 6, 2, NULL), SC_OK);
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_WHY);
     assert_ptr_equal(result.plan, plan);
     assert_true(result.revision == 3 && result.node == 6 && result.choice == 2 && !result.delta);
     assert_string_equal(result.why, "plan 3, node 6, not 2");
-    free_result(&result);
+    sc_result_free(&result);
     /* While a plan is being made there is none. */
     submit(worker, 4, 1000000, KEEPS_BEST);
     assert_int_equal(sc_worker_submit_delta(worker, plan, 1, &err), SC_CANCELLED);
@@ -497,7 +527,7 @@ static void deltas_follow_plans(void **state)
     sc_worker_cancel(worker);
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_PLAN);
-    free_result(&result);
+    sc_result_free(&result);
     sc_plan_free(plan);
     free_worker(worker);
 }
@@ -527,14 +557,14 @@ static void the_newest_question_wins(void **state)
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_DELTA);
     assert_int_equal(result.node, 20);
-    free_result(&result);
+    sc_result_free(&result);
     assert_true(sc_worker_idle(worker));
     assert_int_equal(sc_worker_submit_delta(worker, slow, 1, NULL), SC_OK);
     wait_running(worker);
     assert_int_equal(sc_worker_submit_why(worker, slow, 1, 0, NULL), SC_OK);
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_WHY);
-    free_result(&result);
+    sc_result_free(&result);
     /* A plan goes before: the delta leaves no result. */
     assert_int_equal(sc_worker_submit_delta(worker, slow, 1, NULL), SC_OK);
     wait_running(worker);
@@ -542,7 +572,7 @@ static void the_newest_question_wins(void **state)
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_PLAN);
     assert_int_equal(result.revision, 3);
-    free_result(&result);
+    sc_result_free(&result);
     assert_true(sc_worker_idle(worker));
     sc_plan_free(slow);
     sc_plan_free(quick);
@@ -568,7 +598,7 @@ static void deltas_do_not_hide_plans(void **state)
         struct sc_result result = wait_result(worker);
         assert_int_equal(result.kind, ends == FAILS ? SC_RESULT_ERROR : SC_RESULT_PLAN);
         assert_int_equal(result.revision, 2);
-        free_result(&result);
+        sc_result_free(&result);
         assert_true(sc_worker_idle(worker));
     }
     sc_plan_free(plan);
@@ -576,6 +606,72 @@ static void deltas_do_not_hide_plans(void **state)
 }
 
 /* Whatever runs, waits or lies unread: the end is quick and leaks nothing. */
+/* Answers come one after the other; the last result has all of them. A later question drops those of the one before. */
+static void answers_come_in(void **state)
+{
+    (void)state;
+    struct sc_worker *worker = new_worker();
+    struct sc_plan *plan = make_plan(worker, 1);
+    struct sc_result result = {.more = true};
+    int known = 0;
+    assert_int_equal(sc_worker_submit_what_if(worker, plan, "1.5\n-2\n12\n4", 77, false, NULL), SC_OK);
+    while (result.more) {
+        sc_result_free(&result);
+        while ((result = sc_worker_take(worker)).kind == SC_RESULT_NONE) {
+            result.more = true;
+            sleep_seconds(0.0005);
+        }
+        int now = 0;
+        assert_int_equal(result.kind, SC_RESULT_WHAT_IF);
+        assert_ptr_equal(result.plan, plan);
+        assert_int_equal(result.node, 77);
+        assert_int_equal(result.count, 4);
+        while (now < 4 && !isnan(result.delta[now]))
+            now++;
+        assert_true(now > known);
+        known = now;
+    }
+    static const double answers[] = {1.5, -2, 12, 4};
+    assert_int_equal(known, 4);
+    for (int i = 0; i < 4; i++)
+        assert_true(result.delta[i] == answers[i] && result.exact[i] == (answers[i] < 10));
+    assert_null(result.why);
+    sc_result_free(&result);
+    assert_int_equal(sc_worker_submit_what_if(worker, plan, "wait\n2", 1, false, NULL), SC_OK);
+    wait_running(worker);
+    assert_int_equal(sc_worker_submit_what_if(worker, plan, "3", 2, true, NULL), SC_OK);
+    result = wait_result(worker);
+    assert_true(result.node == 2 && result.count == 1 && !result.more && result.delta[0] == 3);
+    assert_string_equal(result.why, "3");
+    sc_result_free(&result);
+    sc_plan_free(plan);
+    free_worker(worker);
+}
+
+static void timelines_arrive(void **state)
+{
+    (void)state;
+    struct sc_worker *worker = new_worker();
+    struct sc_plan *plan = make_plan(worker, 1);
+    assert_int_equal(sc_worker_submit_timeline(worker, plan, SC_SCHEDULE_GPIPE, 1, NULL), SC_OK);
+    struct sc_result result = wait_result(worker);
+    assert_int_equal(result.kind, SC_RESULT_TIMELINE);
+    assert_true(result.node == SC_SCHEDULE_GPIPE && result.choice == 1 && result.plan == plan);
+    assert_true(result.timeline->iteration_s == 12);
+    sc_result_free(&result);
+    assert_null(result.timeline);
+    assert_int_equal(sc_worker_submit_timeline(worker, plan, SC_SCHEDULE_GPIPE, 2, NULL), SC_OK);
+    result = wait_result(worker);
+    assert_int_equal(result.kind, SC_RESULT_ERROR);
+    assert_int_equal(result.error.status, SC_INPUT);
+    sc_result_free(&result);
+    submit(worker, 2, 1000000, KEEPS_BEST);
+    assert_int_equal(sc_worker_submit_timeline(worker, plan, SC_SCHEDULE_GPIPE, 1, NULL), SC_CANCELLED);
+    assert_int_equal(sc_worker_submit_what_if(worker, plan, "1", 0, false, NULL), SC_CANCELLED);
+    sc_plan_free(plan);
+    free_worker(worker);
+}
+
 static void freeing_is_quick(void **state)
 {
     (void)state;
@@ -647,7 +743,7 @@ static void stress(void **state)
                     sc_plan_free(plan);
                     plan = sc_plan_share(result.plan);
                 }
-                free_result(&result);
+                sc_result_free(&result);
             }
             }
         }
@@ -656,7 +752,7 @@ static void stress(void **state)
             result = wait_result(worker);
             assert_true(result.revision <= asked);
             uint64_t revision = result.revision;
-            free_result(&result);
+            sc_result_free(&result);
             result.revision = revision;
         }
         assert_true(sc_worker_idle(worker));
@@ -696,7 +792,7 @@ static void lack_of_memory_is_told(void **state)
         faults_after(-1);
         assert_int_equal(result.kind, SC_RESULT_ERROR);
         assert_int_equal(result.error.status, SC_NO_MEMORY);
-        free_result(&result);
+        sc_result_free(&result);
         sc_settings_free(&settings);
         free_worker(worker);
         break;
@@ -714,7 +810,8 @@ static void *no_engine(const struct sc_loader *loader)
 static void lack_of_an_engine_is_told(void **state)
 {
     (void)state;
-    static const struct worker_engine none = {no_engine, fake_stop, fake_plan, fake_delta, fake_why};
+    static const struct worker_engine none = {no_engine, fake_stop,    fake_plan,    fake_delta,
+                                              fake_why,  fake_what_if, fake_timeline};
     memset(&engine, 0, sizeof engine);
     struct sc_worker *worker = worker_new_with(&none, NULL, NULL);
     assert_non_null(worker);
@@ -722,7 +819,7 @@ static void lack_of_an_engine_is_told(void **state)
     struct sc_result result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_ERROR);
     assert_int_equal(result.error.status, SC_NO_MEMORY);
-    free_result(&result);
+    sc_result_free(&result);
     sc_worker_free(worker);
     assert_int_equal(engine.ended, 0);
 }
@@ -760,6 +857,8 @@ int main(void)
         cmocka_unit_test(deltas_follow_plans),
         cmocka_unit_test(the_newest_question_wins),
         cmocka_unit_test(deltas_do_not_hide_plans),
+        cmocka_unit_test(answers_come_in),
+        cmocka_unit_test(timelines_arrive),
         cmocka_unit_test(freeing_is_quick),
         cmocka_unit_test(stress),
         cmocka_unit_test(lack_of_memory_is_told),

@@ -31,15 +31,6 @@ struct sc_result wait_result(struct sc_worker *worker)
     return result;
 }
 
-void free_result(struct sc_result *result)
-{
-    sc_plan_free(result->plan);
-    sc_free(result->delta);
-    sc_free(result->exact);
-    sc_free(result->why);
-    *result = (struct sc_result){0};
-}
-
 void sleep_seconds(double seconds)
 {
     struct timespec time = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};

@@ -11,7 +11,6 @@
 struct sc_result wait_result(struct sc_worker *worker);
 /* Is a result there now? */
 bool is_readable(struct sc_worker *worker);
-void free_result(struct sc_result *result);
 void sleep_seconds(double seconds);
 
 #endif
