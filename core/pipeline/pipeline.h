@@ -39,8 +39,8 @@ struct sc_stage_problem {
     int host_devices; /* devices of a host; 0: devices are all alike */
     int stages_min, stages_max; /* 0: any number */
     /* Known before: some plan costs no more than `most`; in every plan a stage takes longer than `pace` (0 and 0:
-     * nothing is known). They save time. */
-    double most, pace;
+     * nothing is known). They save time, and so does a guess of the longest stage of the best plan, `hint` (0: none). */
+    double most, pace, hint;
     int *submeshes; /* devices of each */
     enum sc_objective objective;
     int option_count;
@@ -58,6 +58,7 @@ struct sc_stage_solution {
     double latency_s; /* of the objective, by the checker; +inf without a plan */
     double bound_s;   /* no plan is below; equals latency_s when optimal, +inf when infeasible */
     double pace;      /* in every plan a stage takes longer than this */
+    double longest_s; /* of the plan's stages */
     double seconds;   /* solver's time */
     int count;
     int *stages; /* indices of options, first stage first */

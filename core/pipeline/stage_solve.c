@@ -33,10 +33,9 @@ struct solver {
     bool open_top; /* the last level stands for itself and all beyond */
     int *first;    /* entries of layer i: first[i] … first[i + 1] */
     struct entry *entries;
-    double *table;           /* [(level * (layers + 1) + i) * (devices + 1) + d] */
-    unsigned char *variants; /* [n * (devices + 1) + d]: of n devices when d are left with them */
-    double *nothing;         /* the row behind the last layer: 0 on no devices */
-    double *times;           /* distinct, increasing */
+    double *table;   /* [(level * (layers + 1) + i) * (devices + 1) + d] */
+    double *nothing; /* the row behind the last layer: 0 on no devices */
+    double *times;   /* distinct, increasing */
     int time_count;
     double best, best_limit; /* objective of the best plan so far, and the limit t that gives it */
 };
@@ -220,28 +219,34 @@ static int variant(const struct solver *s, int devices, int at)
     return lies ? (begin == 0) + 2 * (end == 0) : FORBIDDEN;
 }
 
-static void relax_hosts(const struct solver *s, double *out, const double *rest, const struct entry *e, double limit)
+/* A stage within a host may begin at any of its devices that leave room, one of whole hosts only where a host begins:
+ * for each host a block of d, of which but the ends have neighbours on the same host at both sides. */
+static void relax_hosts(const struct solver *s, double *restrict out, const double *restrict rest,
+                        const struct entry *e, double limit)
 {
-    int devices = s->problem->devices, n = e->devices;
-    const unsigned char *variants = s->variants + (size_t)n * ((size_t)devices + 1);
-    double seconds[5];
+    int devices = s->problem->devices, n = e->devices, host = s->problem->host_devices, room = n < host ? host - n : 0;
+    double seconds[4];
+    if (n >= host && n % host != 0)
+        return;
     for (int v = 0; v < 4; v++)
         seconds[v] = e->seconds[v] <= limit ? e->seconds[v] : INFINITY;
-    seconds[FORBIDDEN] = INFINITY;
-    for (int d = n; d <= devices; d++) {
-        double value = seconds[variants[d]] + rest[d - n];
-        out[d] = value < out[d] ? value : out[d];
+    double begins = seconds[n < host ? 1 : 3], value;
+    for (int last = devices; last >= n; last -= host) {
+        int first = last - room;
+        if (first >= n && room > 0) { /* ends where the host ends */
+            value = seconds[2] + rest[first - n];
+            out[first] = value < out[first] ? value : out[first];
+            first++;
+        } else if (first < n) {
+            first = n;
+        }
+        for (int d = first; d < last; d++) {
+            value = seconds[0] + rest[d - n];
+            out[d] = value < out[d] ? value : out[d];
+        }
+        value = begins + rest[last - n];
+        out[last] = value < out[last] ? value : out[last];
     }
-}
-
-static bool prepare_variants(struct solver *s)
-{
-    size_t devices = (size_t)s->problem->devices + 1;
-    s->variants = sc_calloc(devices * devices, sizeof *s->variants);
-    for (int n = 1; s->variants && n < (int)devices; n++)
-        for (int d = n; d < (int)devices; d++)
-            s->variants[(size_t)n * devices + (size_t)d] = (unsigned char)variant(s, n, s->problem->devices - d);
-    return s->variants != NULL;
 }
 
 static void relax_entry(const struct solver *s, double *row, const double *rest, const struct entry *e, double limit)
@@ -272,7 +277,8 @@ static double evaluate(struct solver *s, double limit, int *level_out)
     const struct sc_stage_problem *p = s->problem;
     int layers = p->layers, devices = p->devices;
     double best = INFINITY;
-    for (int level = 0; level < s->levels; level++)
+    for (int level = 0; level < s->levels; level++) {
+        int behind_least = s->free_successors ? 0 : level; /* stages behind an entry, a layer each or more */
         for (int i = layers; i >= 0; i--) {
             double *row = row_of(s, level, i);
             for (int d = 0; d <= devices; d++)
@@ -285,12 +291,14 @@ static double evaluate(struct solver *s, double limit, int *level_out)
             for (int k = s->first[i]; k < s->first[i + 1]; k++) {
                 const struct entry *e = &s->entries[k];
                 const double *behind[2];
-                if (e->fastest > limit || e->devices > devices || !is_allowed(s, e, level))
+                if (e->fastest > limit || e->devices > devices || layers - e->next < behind_least ||
+                    !is_allowed(s, e, level))
                     continue;
                 for (int r = rests(s, level, e->next, behind) - 1; r >= 0; r--)
                     relax_entry(s, row, behind[r], e, limit);
             }
         }
+    }
     for (int level = p->stages_min > 1 ? p->stages_min - 1 : 0; level < s->levels; level++)
         if (row_of(s, level, 0)[devices] < best) {
             best = row_of(s, level, 0)[devices];
@@ -372,15 +380,42 @@ static double probe(struct solver *s, double limit, int *stages, double *longest
     return sum;
 }
 
-/* Halve the interval in which the least feasible limit lies, before any times are sorted: plans whose longest stage is
+/* How many times of entries lie in an interval that is still open: few are as well tried one by one. */
+static bool few_times(const struct solver *s, double low, double high)
+{
+    enum { FEW = 16 };
+    int total = s->first[s->problem->layers], count = 0;
+    for (int i = 0; i < total && count <= FEW; i++)
+        for (int v = 0; v < 4; v++)
+            count += s->entries[i].seconds[v] > low && s->entries[i].seconds[v] < high;
+    return count <= FEW;
+}
+
+/* The next limit to try: in growing steps from the hint, if there is one, then halfway. */
+static double next_probe(double low, double high, double hint, double *step)
+{
+    double middle = low > 0 ? sqrt(low * high) : high / 8, probe = middle;
+    if (hint <= 0)
+        return middle;
+    if (low < hint && hint < high)
+        return hint;
+    *step *= 8;
+    if (high <= hint)
+        probe = fmax(middle, high * (1 - *step));
+    else if (low >= hint)
+        probe = fmin(middle, low * (1 + *step));
+    return probe;
+}
+
+/* Narrow the interval in which the least feasible limit lies, before any times are sorted: plans whose longest stage is
  * near it are good ones, and a good plan leaves few times to be looked at. */
 static bool narrow(struct solver *s, double all, double longest, double *low, double *high, int *stages)
 {
     enum { PROBES = 16 };
-    double feasible = longest, found;
+    double feasible = longest, found, step = 1e-6;
     *low = s->problem->pace < longest ? s->problem->pace : 0;
-    for (int i = 0; i < PROBES && feasible > 0; i++) {
-        double middle = *low > 0 ? sqrt(*low * feasible) : feasible / 8;
+    for (int i = 0; i < PROBES && feasible > 0 && !few_times(s, *low, feasible); i++) {
+        double middle = next_probe(*low, feasible, s->problem->hint, &step);
         if (!(middle > *low && middle < feasible))
             break;
         if (sc_cancelled(s->cancel))
@@ -443,7 +478,7 @@ static enum sc_status prepare(struct solver *s, struct sc_error *err)
     const struct sc_stage_problem *p = s->problem;
     if (p->host_devices > 0 && p->devices > most_hosted)
         return sc_fail(err, SC_LIMIT, "%d devices on hosts; up to %d are accepted", p->devices, most_hosted);
-    if (!prepare_entries(s) || (p->host_devices > 0 && !prepare_variants(s)))
+    if (!prepare_entries(s))
         return sc_fail(err, SC_NO_MEMORY, "no memory for %d stages", p->option_count);
     s->levels = count_levels(s);
     double size = (double)s->levels * (p->layers + 1.0) * (p->devices + 1.0);
@@ -464,6 +499,7 @@ static enum sc_status finish(struct solver *s, struct sc_stage_solution *out, st
     if (!isfinite(evaluate(s, s->best_limit, &level)))
         return sc_fail(err, SC_INTERNAL, "the stages that were found are gone");
     out->count = trace(s, s->best_limit, level, out->stages);
+    out->longest_s = longest_of(s, out->count, out->stages);
     out->latency_s = out->bound_s = sc_stage_check(s->problem, out->count, out->stages);
     out->status = SC_STAGES_OPTIMAL;
     if (!isfinite(out->latency_s))
@@ -527,7 +563,6 @@ enum sc_status sc_stage_solve(const struct sc_stage_problem *problem, struct sc_
     sc_free(s.times);
     sc_free(s.table);
     sc_free(s.nothing);
-    sc_free(s.variants);
     out->seconds = sc_now() - began;
     return status;
 }

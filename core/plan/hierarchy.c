@@ -23,14 +23,24 @@ static const double near_enough = 0.002; /* gap of a stage at first; to proof on
 struct sweep {
     double price;
     int in_flight;
+};
+
+/* The most that sweeps of up to so many in flight say. */
+struct ceiling {
+    int in_flight;
     double *value; /* layers × layers */
 };
 
 /* Runs of layers on a view, with or without pins, and sweeps over them. */
 struct reach {
     struct sc_ranges *ranges; /* NULL: not made yet */
-    int sweep_count;
+    int *id;                  /* layers × layers: of all runs on this view with the same content */
+    int sweep_count, ceiling_count;
     struct sweep sweeps[MOST_SWEEPS];
+    struct ceiling ceilings[MOST_SWEEPS]; /* in_flight increases */
+    double *base;                         /* layers × layers: of the first sweep, without a price */
+    unsigned char *best;                  /* layers × layers: the sweep that says most */
+    uint32_t served;                      /* with pins: sweeps of the reach without pins that were made here too */
 };
 
 /* A submesh seen as one logical mesh, with or without rematerialisation. */
@@ -54,7 +64,6 @@ struct border {
 
 /* What is known of a run on a view: bounds on its objective for in_flight from … to. */
 struct known {
-    uint64_t view, run;
     int from, to;
     double lower, upper; /* equal: exact; +inf: no plan */
     uint64_t work;       /* units that were allowed for it */
@@ -64,10 +73,12 @@ struct known {
 
 struct hierarchy {
     uint64_t clock;
+    double longest; /* stage of the last stages that were found: those of the next are near */
     SC_VEC(struct view *) views;
     SC_VEC(struct known) known;
-    struct sc_map first; /* (view, run) to the last entry of `known` */
-    SC_VEC(int) before;  /* of each entry: the one before it with the same key, -1 */
+    struct sc_map ids;  /* (view, run) to a number of its own */
+    SC_VEC(int) last;   /* of such a number: the last entry of `known`, -1 */
+    SC_VEC(int) before; /* of each entry: the one before it of the same number, -1 */
 };
 
 /* One request. */
@@ -99,8 +110,11 @@ struct search {
 
 static void reach_free(struct reach *r)
 {
-    for (int i = 0; i < r->sweep_count; i++)
-        sc_free(r->sweeps[i].value);
+    for (int i = 0; i < r->ceiling_count; i++)
+        sc_free(r->ceilings[i].value);
+    sc_free(r->base);
+    sc_free(r->best);
+    sc_free(r->id);
     sc_ranges_free(r->ranges);
     *r = (struct reach){0};
 }
@@ -138,7 +152,8 @@ void hierarchy_free(struct hierarchy *h)
     sc_vec_free(&h->views);
     sc_vec_free(&h->known);
     sc_vec_free(&h->before);
-    sc_map_free(&h->first);
+    sc_vec_free(&h->last);
+    sc_map_free(&h->ids);
     sc_free(h);
 }
 
@@ -149,17 +164,55 @@ static enum sc_status no_memory(struct sc_error *err)
 
 /* ---- views ------------------------------------------------------------------------------------------ */
 
-static enum sc_status add_sweep(struct search *s, struct reach *r, double price, int in_flight)
+/* The ceiling for so many in flight, made from that below it; NULL: out of memory. */
+static struct ceiling *ceiling_at(const struct search *s, struct reach *r, int in_flight)
 {
-    struct sweep *sweep = &r->sweeps[r->sweep_count];
+    size_t runs = (size_t)s->layers * (size_t)s->layers;
+    int at = 0;
+    while (at < r->ceiling_count && r->ceilings[at].in_flight < in_flight)
+        at++;
+    if (at < r->ceiling_count && r->ceilings[at].in_flight == in_flight)
+        return &r->ceilings[at];
+    double *value = sc_calloc(runs, sizeof *value);
+    if (!value)
+        return NULL;
+    for (size_t i = 0; i < runs; i++)
+        value[i] = at > 0 ? r->ceilings[at - 1].value[i] : -INFINITY;
+    memmove(r->ceilings + at + 1, r->ceilings + at, (size_t)(r->ceiling_count - at) * sizeof *r->ceilings);
+    r->ceilings[at] = (struct ceiling){in_flight, value};
+    r->ceiling_count++;
+    return &r->ceilings[at];
+}
+
+/* Sweep once more, if there is room; *found: what it says of run `at`. */
+static enum sc_status add_sweep(struct search *s, struct reach *r, double price, int in_flight, int at, double *found)
+{
+    size_t runs = (size_t)s->layers * (size_t)s->layers;
+    *found = -INFINITY;
     if (r->sweep_count == MOST_SWEEPS)
         return SC_OK;
-    double *value = sc_calloc((size_t)s->layers * (size_t)s->layers, sizeof *value);
-    if (!value)
+    double *value = sc_calloc(runs, sizeof *value);
+    struct ceiling *own = ceiling_at(s, r, in_flight);
+    if (!value || !own) {
+        sc_free(value);
         return no_memory(s->err);
-    *sweep = (struct sweep){price, in_flight, value};
-    r->sweep_count++;
-    return sc_ranges_sweep(r->ranges, price, in_flight, value, s->err);
+    }
+    enum sc_status status = sc_ranges_sweep(r->ranges, price, in_flight, value, s->err);
+    int number = r->sweep_count++;
+    const struct ceiling *top = &r->ceilings[r->ceiling_count - 1];
+    r->sweeps[number] = (struct sweep){price, in_flight};
+    for (size_t i = 0; status == SC_OK && i < runs; i++) {
+        if (value[i] > top->value[i])
+            r->best[i] = (unsigned char)number;
+        for (struct ceiling *c = own; c <= top; c++)
+            c->value[i] = fmax(c->value[i], value[i]);
+    }
+    *found = value[at];
+    if (!r->base)
+        r->base = value;
+    else
+        sc_free(value);
+    return status;
 }
 
 static uint64_t pins_key(const struct search *s)
@@ -172,20 +225,40 @@ static uint64_t pins_key(const struct search *s)
     return key == 3 ? 0 : key | 1;
 }
 
+/* Runs with the same content have one number, with pins or without. */
+static bool number_runs(struct search *s, uint64_t view, struct reach *r)
+{
+    r->id = sc_calloc((size_t)s->layers * (size_t)s->layers, sizeof *r->id);
+    for (int first = 0; r->id && first < s->layers; first++)
+        for (int last = first; last < s->layers; last++) {
+            uint64_t key[2] = {view, sc_ranges_key(r->ranges, first, last)};
+            int64_t id;
+            if (!sc_map_get(&s->h->ids, key, sizeof key, &id)) {
+                id = (int64_t)s->h->last.count;
+                if (!sc_vec_push(&s->h->last, -1) || !sc_map_put(&s->h->ids, key, sizeof key, id))
+                    return false;
+            }
+            r->id[first * s->layers + last] = (int)id;
+        }
+    return r->id != NULL;
+}
+
 /* Ranges and first sweeps. */
-static enum sc_status make_reach(struct search *s, const struct view *v, const struct sc_problem *problem,
+static enum sc_status make_reach(struct search *s, const struct view *v, uint64_t key, const struct sc_problem *problem,
                                  struct reach *r)
 {
     const struct sc_costs *costs = v->tables.costs;
     enum sc_status status = sc_ranges_new(costs, problem, s->cancel, &r->ranges, s->err);
-    if (status == SC_OK)
-        status = add_sweep(s, r, 0, 1);
     if (status != SC_OK)
         return status;
+    r->best = sc_calloc((size_t)s->layers * (size_t)s->layers, sizeof *r->best);
+    if (!r->best || !number_runs(s, key, r))
+        return no_memory(s->err);
+    double whole;
+    status = add_sweep(s, r, 0, 1, s->layers - 1, &whole);
     /* A price at which a tenth of the memory outweighs everything: runs that cannot fit are soon out. */
-    double whole = r->sweeps[0].value[s->layers - 1];
-    if (isfinite(whole) && whole > 0)
-        status = add_sweep(s, r, 10 * whole / costs->memory_bytes, 1);
+    if (status == SC_OK && isfinite(whole) && whole > 0)
+        status = add_sweep(s, r, 10 * whole / costs->memory_bytes, 1, 0, &whole);
     return status;
 }
 
@@ -204,12 +277,24 @@ static enum sc_status pin_view(struct search *s, struct view *v)
         status =
             plan_pins_apply(v->tables.problem, costs, &v->pins, NULL, v->tables.problem->limit, &v->pinned, s->err);
     if (status == SC_OK)
-        status = make_reach(s, v, v->pinned, &v->pinned_reach);
-    for (int i = 2; status == SC_OK && i < v->free.sweep_count; i++) /* prices that served before */
-        status = add_sweep(s, &v->pinned_reach, v->free.sweeps[i].price, v->free.sweeps[i].in_flight);
+        status = make_reach(s, v, v->key, v->pinned, &v->pinned_reach);
     if (status == SC_OK)
         v->pins_key = s->pins_key;
     return status;
+}
+
+/* The price that says most of a run without its pins is good with them too. */
+static enum sc_status serve(struct search *s, struct view *v, int first, int last, bool *more)
+{
+    int at = first * s->layers + last, number = v->free.best[at];
+    double found;
+    *more = false;
+    if (!s->pins_key || number < 2 || (v->pinned_reach.served >> number & 1) ||
+        v->free.id[at] == v->pinned_reach.id[at])
+        return SC_OK;
+    v->pinned_reach.served |= UINT32_C(1) << number;
+    *more = true;
+    return add_sweep(s, &v->pinned_reach, v->free.sweeps[number].price, v->free.sweeps[number].in_flight, at, &found);
 }
 
 /* What is known of a view with the pins there are now; NULL when pins are still to be put on it. */
@@ -248,7 +333,7 @@ static enum sc_status make_view(struct search *s, int hosts, int devices, const 
             status = sc_plan_problem(v->tables.costs, &v->tables.problem, s->err);
         if (status != SC_OK)
             return status; /* without a key it is never found, and made room for */
-        status = make_reach(s, v, v->tables.problem, &v->free);
+        status = make_reach(s, v, key, v->tables.problem, &v->free);
         if (status != SC_OK)
             return status;
         v->key = key;
@@ -344,11 +429,9 @@ static enum sc_status make_submeshes(struct search *s)
 
 /* ---- what is known of runs -------------------------------------------------------------------------- */
 
-static int last_known(const struct hierarchy *h, const struct view *v, uint64_t run)
+static int last_known(const struct search *s, const struct reach *r, int first, int last)
 {
-    uint64_t key[2] = {v->key, run};
-    int64_t at;
-    return sc_map_get(&h->first, key, sizeof key, &at) ? (int)at : -1;
+    return s->h->last.data[r->id[first * s->layers + last]];
 }
 
 static struct known *find_known(const struct search *s, struct view *v, int first, int last, int in_flight)
@@ -356,7 +439,7 @@ static struct known *find_known(const struct search *s, struct view *v, int firs
     const struct reach *r = reach_of(s, v);
     if (!r)
         return NULL;
-    for (int i = last_known(s->h, v, sc_ranges_key(r->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
+    for (int i = last_known(s, r, first, last); i >= 0; i = s->h->before.data[i]) {
         struct known *k = &s->h->known.data[i];
         if (k->from <= in_flight && in_flight <= k->to)
             return k;
@@ -364,23 +447,26 @@ static struct known *find_known(const struct search *s, struct view *v, int firs
     return NULL;
 }
 
-static bool add_known(struct search *s, const struct view *v, struct known k)
+static bool add_known(struct search *s, int id, struct known k)
 {
-    uint64_t key[2] = {v->key, k.run};
-    int before = last_known(s->h, v, k.run);
-    k.view = v->key;
-    return sc_vec_push(&s->h->known, k) && sc_vec_push(&s->h->before, before) &&
-           sc_map_put(&s->h->first, key, sizeof key, (int64_t)s->h->known.count - 1);
+    if (!sc_vec_push(&s->h->before, s->h->last.data[id]))
+        return false;
+    if (!sc_vec_push(&s->h->known, k)) {
+        s->h->before.count--;
+        return false;
+    }
+    s->h->last.data[id] = (int)s->h->known.count - 1;
+    return true;
 }
 
-static double lower_in(const struct search *s, const struct view *v, const struct reach *r, int first, int last,
-                       int in_flight)
+static double lower_in(const struct search *s, const struct reach *r, int first, int last, int in_flight)
 {
     double most = -INFINITY;
-    for (int i = 0; i < r->sweep_count; i++)
-        if (r->sweeps[i].in_flight <= in_flight)
-            most = fmax(most, r->sweeps[i].value[first * s->layers + last]);
-    for (int i = last_known(s->h, v, sc_ranges_key(r->ranges, first, last)); i >= 0; i = s->h->before.data[i]) {
+    int at = first * s->layers + last;
+    for (int i = r->ceiling_count - 1; i >= 0 && most == -INFINITY; i--)
+        if (r->ceilings[i].in_flight <= in_flight)
+            most = r->ceilings[i].value[at];
+    for (int i = last_known(s, r, first, last); i >= 0; i = s->h->before.data[i]) {
         const struct known *k = &s->h->known.data[i];
         if (k->from <= in_flight)
             most = fmax(most, k->lower);
@@ -391,9 +477,9 @@ static double lower_in(const struct search *s, const struct view *v, const struc
 /* No plan of the run on this view costs less, with so many in flight. */
 static double lower(const struct search *s, struct view *v, int first, int last, int in_flight)
 {
-    double most = lower_in(s, v, &v->free, first, last, in_flight);
+    double most = lower_in(s, &v->free, first, last, in_flight);
     const struct reach *r = reach_of(s, v);
-    return r && r != &v->free ? fmax(most, lower_in(s, v, r, first, last, in_flight)) : most;
+    return r && r != &v->free ? fmax(most, lower_in(s, r, first, last, in_flight)) : most;
 }
 
 /* Bytes within which a microbatch more in flight still fits, or all that there are. */
@@ -444,17 +530,15 @@ static void free_run(struct attempt *attempt, struct cached_tables *tables)
 static enum sc_status sharpen(struct search *s, struct view *v, int first, int last, int in_flight)
 {
     struct reach *r = reach_of(s, v);
-    const struct sweep *plain = &r->sweeps[0];
-    double base = plain->value[first * s->layers + last], best = lower(s, v, first, last, in_flight);
+    int at = first * s->layers + last;
+    double base = r->base[at], best = lower(s, v, first, last, in_flight);
     double price = base / v->tables.costs->memory_bytes / 16, factor = 4;
     enum sc_status status = SC_OK;
-    int at = first * s->layers + last;
     double found = base;
     for (int i = 0; i < 6 && status == SC_OK && r->sweep_count < MOST_SWEEPS && found < best; i++) {
-        status = add_sweep(s, r, price, in_flight);
-        double value = r->sweeps[r->sweep_count - 1].value[at];
+        double value;
+        status = add_sweep(s, r, price, in_flight, at, &value);
         if (status == SC_OK && value <= found) { /* beyond the best price: turn, in smaller steps */
-            sc_free(r->sweeps[--r->sweep_count].value);
             factor = factor > 1 ? 1 / sqrt(factor) : 1 / (factor * sqrt(factor));
             if (fabs(log(factor)) < 0.3)
                 break;
@@ -474,11 +558,12 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
     enum sc_status status = solve_run(s, v, first, last, in_flight, NULL, gap, &attempt, &tables);
     const struct sc_solution *solution = attempt.solution;
     const struct reach *r = reach_of(s, v);
-    double base = r->sweeps[0].value[first * s->layers + last];
+    int at = first * s->layers + last;
+    double base = r->base[at];
     if (status == SC_OK && sc_cancelled(s->cancel) && !solution->choices)
         status = SC_CANCELLED;
     if (status == SC_OK) {
-        struct known k = {.run = sc_ranges_key(r->ranges, first, last), .from = in_flight, .to = in_flight};
+        struct known k = {.from = in_flight, .to = in_flight};
         k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
         k.upper = solution->cost;
         k.work = s->work;
@@ -498,11 +583,12 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
         size_t size = (size_t)tables.costs->node_count * sizeof *k.choices;
         if (solution->choices && (k.choices = sc_alloc(size)))
             memcpy(k.choices, solution->choices, size);
-        if (!add_known(s, v, k)) {
+        if (!add_known(s, r->id[at], k)) {
             sc_free(k.choices);
             status = no_memory(s->err);
         }
-        if (status == SC_OK && k.upper > base && r->sweep_count < MOST_SWEEPS)
+        bool priced = r != &v->free && (r->served || r->id[at] == v->free.id[at]); /* as good as it gets, or of all */
+        if (status == SC_OK && k.upper > base && !priced && r->sweep_count < MOST_SWEEPS)
             status = sharpen(s, v, first, last, in_flight);
     }
     free_run(&attempt, &tables);
@@ -541,13 +627,12 @@ static struct view *best_view(const struct search *s, int submesh, int first, in
     return best;
 }
 
-static int next_break_in(const struct search *s, const struct view *v, const struct reach *r, int first, int last,
-                         int after, int next)
+static int next_break_in(const struct search *s, const struct reach *r, int first, int last, int after, int next)
 {
-    for (int k = 0; k < r->sweep_count; k++)
-        if (r->sweeps[k].in_flight > after && r->sweeps[k].in_flight < next)
-            next = r->sweeps[k].in_flight;
-    for (int k = last_known(s->h, v, sc_ranges_key(r->ranges, first, last)); k >= 0; k = s->h->before.data[k])
+    for (int k = 0; k < r->ceiling_count; k++)
+        if (r->ceilings[k].in_flight > after && r->ceilings[k].in_flight < next)
+            next = r->ceilings[k].in_flight;
+    for (int k = last_known(s, r, first, last); k >= 0; k = s->h->before.data[k])
         if (s->h->known.data[k].from > after && s->h->known.data[k].from < next)
             next = s->h->known.data[k].from;
     return next;
@@ -560,9 +645,9 @@ static int next_break(const struct search *s, int submesh, int first, int last, 
     for (int i = 0; i < m->view_count; i++) {
         struct view *v = m->view[i];
         const struct reach *r = reach_of(s, v);
-        next = next_break_in(s, v, &v->free, first, last, after, next);
+        next = next_break_in(s, &v->free, first, last, after, next);
         if (r && r != &v->free)
-            next = next_break_in(s, v, r, first, last, after, next);
+            next = next_break_in(s, r, first, last, after, next);
     }
     return next;
 }
@@ -684,8 +769,12 @@ static enum sc_status solve_stages(struct search *s, double most, struct sc_stag
     s->problem.stages_max = (int)s->settings->stages_max;
     s->problem.most = isfinite(most) ? most : 0;
     s->problem.pace = s->pace;
+    s->problem.hint = s->h->longest;
     status = sc_stage_solve(&s->problem, s->cancel, out, s->err);
-    s->pace = status == SC_OK ? fmax(s->pace, out->pace) : s->pace;
+    if (status == SC_OK) {
+        s->pace = fmax(s->pace, out->pace);
+        s->h->longest = out->longest_s;
+    }
     s->problem.submeshes = NULL; /* borrowed of this call */
     return status;
 }
@@ -758,7 +847,12 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
             if (status != SC_OK)
                 break;
             *exact = false;
-            if (!pinned)
+            bool more = false;
+            if (pinned)
+                status = serve(s, c->view, c->first, c->last, &more);
+            if (status != SC_OK)
+                break;
+            if (!pinned || more)
                 continue; /* with its pins another view may be better, or all is known */
             status = learn(s, c->view, c->first, c->last, c->in_flight, closely);
             if (status != SC_OK)
