@@ -111,7 +111,7 @@ void sc_front_allow(struct sc_front *f, const struct sc_front_part *part)
     for (const struct sc_front_fixed *x = part->fixed; x; x = x->before)
         for (int i = 0; i < x->count.size; i++)
             for (int c = 0; c < v->choices[x->count.node[i]]; c++)
-                if ((c == x->count.choice) != x->all)
+                if ((f->g[x->count.node[i]][c] >= x->count.least) != x->all)
                     f->cost[x->count.node[i]][c] = INFINITY;
 }
 
@@ -120,8 +120,12 @@ void sc_front_charge(struct sc_front *f, const struct sc_front_part *part, const
     for (int i = 0; i < f->n; i++)
         memset(f->charge[i], 0, (size_t)f->view->view.choices[i] * sizeof **f->charge);
     for (int l = 0; prices && l < part->limits; l++)
-        for (int i = 0; i < part->limit[l].count.size; i++)
-            f->charge[part->limit[l].count.node[i]][part->limit[l].count.choice] += prices->count[l];
+        for (int i = 0; i < part->limit[l].count.size; i++) {
+            int node = part->limit[l].count.node[i];
+            for (int c = 0; c < f->view->view.choices[node]; c++)
+                if (f->g[node][c] >= part->limit[l].count.least)
+                    f->charge[node][c] += prices->count[l];
+        }
 }
 
 double sc_front_credit(const struct sc_front_part *part, const struct sc_front_prices *prices)
@@ -132,11 +136,11 @@ double sc_front_credit(const struct sc_front_part *part, const struct sc_front_p
     return credit;
 }
 
-static int count_in(const struct sc_front_count *count, const int *plan)
+static int count_in(const struct sc_front *f, const struct sc_front_count *count, const int *plan)
 {
     int found = 0;
     for (int i = 0; i < count->size; i++)
-        found += plan[count->node[i]] == count->choice;
+        found += f->g[count->node[i]][plan[count->node[i]]] >= count->least;
     return found;
 }
 
@@ -196,7 +200,7 @@ static void add_column(struct mixture *x, int index)
         return;
     at[0] = (p->usage + x->part->low) / x->usage_scale;
     for (int l = 0; l < x->part->limits; l++) {
-        int count = count_in(&x->part->limit[l].count, p->plan);
+        int count = count_in(x->f, &x->part->limit[l].count, p->plan);
         at[1 + 2 * l] = (double)(count - x->part->limit[l].most) / x->part->limit[l].count.size;
         at[2 + 2 * l] = (double)(x->part->limit[l].least - count) / x->part->limit[l].count.size;
     }
@@ -298,16 +302,17 @@ enum sc_status sc_front_price(struct sc_front *f, struct sc_front_part *part, in
 struct candidate {
     struct sc_front_count count;
     double at, spread; /* how many in the mixture; by how much the plans of the mixture differ in it */
+    double jump;       /* in usage, of each */
 };
 
-/* Has the mixture this choice at a broken number of the nodes of a kind? */
+/* Is this a broken number in the mixture? */
 static bool is_broken(const struct sc_front *f, double far, struct candidate *c)
 {
     double sum = 0, least = INFINITY, most = -INFINITY, total = 0;
     for (int j = 0; j < f->columns; j++) {
         if (f->weight[j] <= 1e-9)
             continue;
-        int count = count_in(&c->count, f->column[j].plan);
+        int count = count_in(f, &c->count, f->column[j].plan);
         sum += f->weight[j] * count;
         total += f->weight[j];
         least = fmin(least, count);
@@ -320,18 +325,38 @@ static bool is_broken(const struct sc_front *f, double far, struct candidate *c)
     return c->at - floor(c->at) > far && ceil(c->at) - c->at > far;
 }
 
-/* One candidate for each spread: nodes that change alike give alike bounds. Of those the one closest to a half. */
-static void add_candidate(struct candidate *list, int *count, const struct candidate *c)
+/* The next larger usage of a node in the mixture's plans; +inf: there is none. */
+static double next_usage(const struct sc_front *f, int node, double than)
 {
-    double centre = fabs(c->at - floor(c->at) - 0.5);
-    for (int i = 0; i < *count; i++)
-        if (list[i].spread == c->spread) {
-            if (centre < fabs(list[i].at - floor(list[i].at) - 0.5) - 1e-6)
+    double least = INFINITY;
+    for (int j = 0; j < f->columns; j++) {
+        double usage = f->g[node][f->column[j].plan[node]];
+        if (f->weight[j] > 1e-9 && usage > than)
+            least = fmin(least, usage);
+    }
+    return least;
+}
+
+/* Into a list by falling value, one of each spread if wanted: nodes that change alike give alike bounds. */
+static void add_candidate(struct candidate *list, int *count, const struct candidate *c, bool by_spread)
+{
+    double value = c->jump * (by_spread ? c->spread : fmin(c->at, 1 - c->at));
+    int at = *count;
+    for (int i = 0; i < *count; i++) {
+        double other = list[i].jump * (by_spread ? list[i].spread : fmin(list[i].at, 1 - list[i].at));
+        if (by_spread && list[i].spread == c->spread) {
+            if (value > other)
                 list[i] = *c;
             return;
         }
-    if (*count < MOST_CANDIDATES)
-        list[(*count)++] = *c;
+        if (value > other && at == *count)
+            at = i;
+    }
+    if (at == MOST_CANDIDATES)
+        return;
+    *count = *count < MOST_CANDIDATES ? *count + 1 : *count;
+    memmove(list + at + 1, list + at, (size_t)(*count - 1 - at) * sizeof *list);
+    list[at] = *c;
 }
 
 static void find_candidates(const struct sc_front *f, struct candidate *list, int *count)
@@ -339,58 +364,40 @@ static void find_candidates(const struct sc_front *f, struct candidate *list, in
     *count = 0;
     for (int k = 0; k < f->kinds; k++) {
         int first = f->first_of_kind[k], size = f->first_of_kind[k + 1] - first;
+        double before = 0;
         if (size >= 1 << SC_FRONT_COUNT_BITS)
             continue;
-        for (int c = 0; c < f->view->view.choices[f->by_kind[first]]; c++) {
-            struct candidate now = {.count = {size, c, f->by_kind + first}};
+        for (;;) {
+            double usage = INFINITY;
+            for (int i = 0; i < size; i++)
+                usage = fmin(usage, next_usage(f, f->by_kind[first + i], before));
+            if (usage == INFINITY)
+                break;
+            struct candidate now = {.count = {size, usage, f->by_kind + first}, .jump = usage - before};
             if (is_broken(f, broken, &now))
-                add_candidate(list, count, &now);
+                add_candidate(list, count, &now, true);
+            before = usage;
         }
     }
 }
 
-/* By how much the plans of the mixture differ in what a node uses. */
-static double usage_spread(const struct sc_front *f, int node)
-{
-    double least = INFINITY, most = -INFINITY;
-    for (int j = 0; j < f->columns; j++)
-        if (f->weight[j] > 1e-9) {
-            least = fmin(least, f->g[node][f->column[j].plan[node]]);
-            most = fmax(most, f->g[node][f->column[j].plan[node]]);
-        }
-    return most - least;
-}
-
-/* Nodes alone, those with most usage in the balance first. */
+/* Nodes alone. */
 static void find_single_candidates(const struct sc_front *f, struct candidate *list, int *count)
 {
-    double score[MOST_CANDIDATES];
     *count = 0;
     for (int i = 0; i < f->n; i++) {
-        int node = f->by_kind[i];
-        double spread = usage_spread(f, node) + 1;
-        for (int c = 0; c < f->view->view.choices[node]; c++) {
-            struct candidate now = {.count = {1, c, f->by_kind + i}};
-            if (!is_broken(f, broken_alone, &now))
-                continue;
-            double value = spread * fmin(now.at, 1 - now.at);
-            int at = *count < MOST_CANDIDATES ? *count : MOST_CANDIDATES - 1;
-            if (*count == MOST_CANDIDATES && value <= score[at])
-                continue;
-            *count = at + 1;
-            for (; at > 0 && score[at - 1] < value; at--) {
-                score[at] = score[at - 1];
-                list[at] = list[at - 1];
-            }
-            score[at] = value;
-            list[at] = now;
+        double before = 0, usage;
+        for (; (usage = next_usage(f, f->by_kind[i], before)) < INFINITY; before = usage) {
+            struct candidate now = {.count = {1, usage, f->by_kind + i}, .jump = usage - before};
+            if (is_broken(f, broken_alone, &now))
+                add_candidate(list, count, &now, false);
         }
     }
 }
 
 static bool same_count(const struct sc_front_count *a, const struct sc_front_count *b)
 {
-    return a->node == b->node && a->choice == b->choice;
+    return a->node == b->node && a->least == b->least;
 }
 
 /* The part with at most (side 0) or at least (side 1) so many. False: it cannot be told (no memory, too many limits).

@@ -12,13 +12,14 @@
 
 enum { SC_FRONT_COLUMNS = 400, SC_FRONT_COUNT_BITS = 10 };
 
-/* How many of some nodes (of the view, of one kind) take a choice. */
+/* How many of some nodes (of the view, of one kind) use at least so much. */
 struct sc_front_count {
-    int size, choice;
+    int size;
+    double least;
     const int *node;
 };
 
-/* All of them take it, or none does; so does what was fixed before. */
+/* All of them do, or none does; so does what was fixed before. */
 struct sc_front_fixed {
     struct sc_front_count count;
     bool all;
@@ -60,11 +61,10 @@ struct sc_front {
     double least_peak;                             /* no plan has less */
     double cutoff;                                 /* without the core's constant: plans must cost at most this */
     double total_usage;
-    double widest_gap; /* between the cutoff and the bound of a part */
-    size_t tried;      /* parts that needed more than prices */
-    int too_few;       /* times that labels did not reach */
-    double lambda;     /* of the part that gave the best plan */
-    int *full;         /* a plan of the whole core */
+    size_t runs;    /* of the elimination */
+    double in_vain; /* labels that were too few */
+    double lambda;  /* of the part that gave the best plan */
+    int *full;      /* a plan of the whole core */
     SC_VEC(struct sc_front_part) parts;
     struct sc_front_point column[SC_FRONT_COLUMNS]; /* plans met, within the limit or not */
     double weight[SC_FRONT_COLUMNS];                /* of each, in the mixture that bounds the part (counts.c) */

@@ -14,15 +14,13 @@
  */
 #include "solve/frontier.h"
 #include "solve/front.h"
-#include "solve/labels.h"
+#include "solve/knapsack.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST_PRICES = 60, LABELS_A_NODE = 24, FIRST_TIMES = 16, MOST_LABELS = 8 << 20 };
+enum { MOST_PRICES = 60, LABELS_A_NODE = 24, FIRST_LABELS = 1 << 20, MOST_LABELS = 8 << 20 };
 static const double most_priced = 2251799813685248.0; /* 2^51: the largest sum of prices that stays exact */
-static const double prune_widest = 1 << 23;
-static const double small_gap = 0.02; /* of the widest gap that a part had: what labels may close */
 
 /* ---- the form --------------------------------------------------------------------------------------- */
 
@@ -122,6 +120,7 @@ enum sc_status sc_front_evaluate(struct sc_front *f, double lambda, struct sc_fr
     if (status != SC_OK)
         return status;
     sc_elim_plan(f->elim, p->plan);
+    f->runs++;
     p->lambda = lambda;
     p->total = f->elim->total;
     p->cost = p->total;
@@ -289,7 +288,7 @@ static enum sc_status find_price(struct sc_front *f, double capacity, struct sc_
 struct pruned {
     struct sc_view view;
     int **kept; /* choices of the view's nodes that are left */
-    double **cost, **usage, **priced;
+    double **cost, **usage;
     uint64_t **counts; /* NULL without limits of counts */
     struct sc_arena *arena;
 };
@@ -316,14 +315,14 @@ static bool prune_counts(const struct sc_front *f, const struct sc_front_part *p
         for (int i = 0; i < part->limit[l].count.size; i++) {
             int node = part->limit[l].count.node[i];
             for (int c = 0; c < p->view.choices[node]; c++)
-                if (p->kept[node][c] == part->limit[l].count.choice)
+                if (p->usage[node][c] >= part->limit[l].count.least)
                     p->counts[node][c] += UINT64_C(1) << (l * SC_FRONT_COUNT_BITS);
         }
     return p->counts != NULL;
 }
 
 /* Only choices with a min-marginal of at most `most` (with prices). *empty when a node keeps none. */
-static bool prune(struct sc_front *f, double lambda, double most, struct pruned *p, bool *empty)
+static bool prune(struct sc_front *f, double most, struct pruned *p, bool *empty)
 {
     const struct sc_view *v = &f->view->view;
     *empty = false;
@@ -335,16 +334,14 @@ static bool prune(struct sc_front *f, double lambda, double most, struct pruned 
     p->kept = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->kept);
     p->cost = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->cost);
     p->usage = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->usage);
-    p->priced = sc_arena_calloc(p->arena, (size_t)f->n, sizeof *p->priced);
-    if (!choices || !edges || !p->kept || !p->cost || !p->usage || !p->priced)
+    if (!choices || !edges || !p->kept || !p->cost || !p->usage)
         return false;
     for (int i = 0; i < f->n && !*empty; i++) {
         size_t k = (size_t)v->choices[i];
         p->kept[i] = sc_arena_calloc(p->arena, k, sizeof **p->kept);
         p->cost[i] = sc_arena_calloc(p->arena, k, sizeof **p->cost);
         p->usage[i] = sc_arena_calloc(p->arena, k, sizeof **p->usage);
-        p->priced[i] = sc_arena_calloc(p->arena, k, sizeof **p->priced);
-        if (!p->kept[i] || !p->cost[i] || !p->usage[i] || !p->priced[i])
+        if (!p->kept[i] || !p->cost[i] || !p->usage[i])
             return false;
         for (int c = 0; c < v->choices[i]; c++)
             if (f->cost[i][c] < INFINITY && f->marginal[i][c] <= most) {
@@ -352,14 +349,13 @@ static bool prune(struct sc_front *f, double lambda, double most, struct pruned 
                 p->kept[i][at] = c;
                 p->cost[i][at] = f->cost[i][c] + f->charge[i][c];
                 p->usage[i][at] = f->g[i][c];
-                p->priced[i][at] = p->cost[i][at] + floor(lambda * f->g[i][c]);
             }
         *empty = choices[i] == 0;
     }
     p->view = (struct sc_view){.node_count = f->n,
                                .edge_count = v->edge_count,
                                .choices = choices,
-                               .cost = (const double *const *)p->priced,
+                               .cost = (const double *const *)p->cost,
                                .edges = edges};
     for (int e = 0; e < v->edge_count && !*empty; e++) {
         const double *table = prune_table(p, &v->edges[e]);
@@ -393,49 +389,38 @@ struct question {
 static enum sc_status by_labels(struct sc_front *f, struct question *ask, struct sc_front_point *out)
 {
     struct pruned p;
-    bool empty, wide = false;
-    struct sc_elim *elim = NULL;
-    enum sc_status status = SC_OK;
+    bool empty;
     const struct sc_front_part *part = ask->part;
     double lambda = ask->prices->lambda, capacity = -part->low;
     ask->found = ask->exhausted = false;
-    if (!prune(f, lambda, ask->most + ceil(lambda * capacity) + 1 + sc_front_credit(part, ask->prices), &p, &empty) ||
+    enum sc_status status = SC_OK;
+    if (!prune(f, ask->most + ceil(lambda * capacity) + 1 + sc_front_credit(part, ask->prices), &p, &empty) ||
         (!empty && part->limits > 0 && !prune_counts(f, part, &p)))
         status = SC_NO_MEMORY;
-    if (status == SC_OK && !empty) {
-        elim = sc_elim_new(&p.view, prune_widest, f->core->cancel, &wide);
-        if (!elim)
-            status = wide ? SC_LIMIT : sc_cancelled(f->core->cancel) ? SC_CANCELLED : SC_NO_MEMORY;
-        if (status == SC_OK)
-            status = sc_elim_run(elim, p.view.cost);
-        if (status == SC_OK)
-            status = sc_elim_descend(elim);
-        struct sc_labels labels = {.elim = elim,
+    struct sc_knapsack knapsack = {.view = &p.view,
                                    .cost = (const double *const *)p.cost,
                                    .usage = (const double *const *)p.usage,
+                                   .count = (const uint64_t *const *)p.counts,
+                                   .cancel = f->core->cancel,
                                    .lambda = lambda,
                                    .capacity = capacity,
                                    .most = ask->most,
+                                   .limits = {.counts = part->limits, .bits = SC_FRONT_COUNT_BITS},
                                    .budget = ask->budget,
-                                   .counts = part->limits,
-                                   .bits = SC_FRONT_COUNT_BITS,
-                                   .count = (const uint64_t *const *)p.counts,
                                    .plan = out->plan};
-        for (int l = 0; l < part->limits; l++)
-            labels.limit[l] =
-                (struct sc_labels_limit){part->limit[l].least, part->limit[l].most, ask->prices->count[l]};
-        if (status == SC_OK)
-            status = sc_labels_run(&labels);
-        ask->found = status == SC_OK && labels.found;
-        ask->exhausted = (status == SC_OK && labels.exhausted) || status == SC_LIMIT;
-        if (status == SC_INFEASIBLE || status == SC_LIMIT)
-            status = SC_OK;
-        if (ask->found) {
-            out->cost = labels.best;
-            plan_of_labels(f, &p, out);
-        }
+    for (int l = 0; l < part->limits; l++) {
+        knapsack.limits.most[l] = part->limit[l].most;
+        knapsack.least[l] = part->limit[l].least;
+        knapsack.price[l] = ask->prices->count[l];
     }
-    sc_elim_free(elim);
+    if (status == SC_OK && !empty)
+        status = sc_knapsack_solve(&knapsack);
+    ask->found = status == SC_OK && knapsack.found;
+    ask->exhausted = status == SC_OK && knapsack.exhausted;
+    if (ask->found) {
+        out->cost = knapsack.best;
+        plan_of_labels(f, &p, out);
+    }
     sc_arena_free(p.arena);
     return status;
 }
@@ -543,17 +528,11 @@ static enum sc_status open_part(struct sc_front *f, struct sc_front_part *part, 
     return sc_front_keep(f, low) && sc_front_keep(f, high) ? status : SC_NO_MEMORY;
 }
 
-/* Labels that a part may try before it is halved: where its gap is small more each time they were too few; elsewhere
- * now and then, in proportion to the parts that were halved, and many at first, as they may be enough. 0: none. */
-static size_t labels_to_try(struct sc_front *f, double gap)
+/* Labels that a part may try before it is halved. As much work may be in vain as goes into halving. */
+static size_t labels_to_try(const struct sc_front *f)
 {
-    size_t few = LABELS_A_NODE * (size_t)f->n, tried = f->tried++ + 1;
-    f->widest_gap = fmax(f->widest_gap, gap);
-    if (gap <= small_gap * f->widest_gap || gap == INFINITY)
-        return (size_t)fmin(MOST_LABELS, (double)few * pow(1.2, f->too_few));
-    if (tried == 1)
-        few *= FIRST_TIMES;
-    return (tried & (tried - 1)) == 0 ? (size_t)fmin(MOST_LABELS, (double)few * (double)tried) : 0;
+    double few = (double)LABELS_A_NODE * f->n;
+    return (size_t)fmin(MOST_LABELS, fmax(few, FIRST_LABELS + (double)f->runs * f->n - f->in_vain));
 }
 
 /* Labels where few do it; else halves; and labels without end where nothing is left to halve. */
@@ -562,13 +541,11 @@ static enum sc_status finish_part(struct sc_front *f, struct sc_front_part *part
 {
     bool found = false;
     enum sc_status status = SC_OK;
-    size_t labels = labels_to_try(f, f->cutoff - part->bound);
-    if (labels > 0) {
-        status = close_gap(f, part, prices, labels, scratch, exhausted);
-        if (status != SC_OK || !*exhausted)
-            return status;
-        f->too_few++;
-    }
+    size_t labels = labels_to_try(f);
+    status = close_gap(f, part, prices, labels, scratch, exhausted);
+    if (status != SC_OK || !*exhausted)
+        return status;
+    f->in_vain += (double)labels;
     *exhausted = false;
     if (f->cutoff < INFINITY)
         status = sc_front_branch(f, part, &found);

@@ -16,13 +16,6 @@
 
 enum { JOINS_A_LABEL = 16 }; /* pairs that may be looked at for each label of the budget */
 
-struct label {
-    double cost, usage;
-    uint64_t counts;
-    int trace; /* index into records */
-    int with;  /* of a label in the making: record to join with, -1: none */
-};
-
 /* How a label came about: a choice of a node (a = -1 - node, b = choice) or two records together. */
 struct record {
     int a, b;
@@ -31,47 +24,39 @@ struct record {
 /* The frontiers of a clique's border: those of state i at first[i] … first[i + 1] - 1. */
 struct frontier {
     int *first;
-    struct label *labels;
+    struct sc_label *labels;
 };
 
-typedef SC_VEC(struct label) label_vec;
+typedef SC_VEC(struct sc_label) label_vec;
 
-struct run {
+struct sc_labels_run {
     struct sc_labels *in;
     const struct sc_elim *m;
     struct frontier *frontier; /* a node each */
     SC_VEC(struct record) records;
-    double most;         /* in->most with what the prices of counts can give back */
     label_vec now, next; /* frontiers in the making */
     struct sc_arena *arena;
     size_t joined; /* pairs looked at */
     uint64_t steps;
 };
 
-/* Cost + rest, and what usage is left priced at lambda, exceed what is wanted? Rounded in favour of the label. */
-static bool hopeless(const struct run *r, double cost, double usage, double rest)
+/* Does the cheapest completion exceed what is wanted? `rest` is its priced cost. */
+static bool hopeless(const struct sc_labels_run *r, double cost, double usage, double rest)
 {
-    double left = r->in->capacity - usage;
-    return left < 0 || cost + rest - (ceil(r->in->lambda * left) + 1) > r->most;
+    return usage > r->in->capacity || cost + floor(r->in->lambda * usage) + rest > r->in->most;
 }
 
-static int count_of(const struct sc_labels *in, uint64_t counts, int i)
+bool sc_labels_too_many(const struct sc_labels_limits *limits, uint64_t counts)
 {
-    return (int)(counts >> (i * in->bits) & ((UINT64_C(1) << in->bits) - 1));
-}
-
-/* More of something than there may be? */
-static bool too_many(const struct sc_labels *in, uint64_t counts)
-{
-    for (int i = 0; i < in->counts; i++)
-        if (count_of(in, counts, i) > in->limit[i].most)
+    for (int i = 0; i < limits->counts; i++)
+        if ((int)(counts >> (i * limits->bits) & ((UINT64_C(1) << limits->bits) - 1)) > limits->most[i])
             return true;
     return false;
 }
 
 static int by_usage(const void *a, const void *b)
 {
-    const struct label *x = a, *y = b;
+    const struct sc_label *x = a, *y = b;
     if (x->counts != y->counts)
         return x->counts < y->counts ? -1 : 1;
     if (x->usage != y->usage)
@@ -83,19 +68,18 @@ static int by_usage(const void *a, const void *b)
     return (x->with > y->with) - (x->with < y->with);
 }
 
-/* Keep the labels that no other of the same counts beats, by counts and rising usage. */
-static void filter(label_vec *v)
+size_t sc_labels_filter(struct sc_label *labels, size_t count)
 {
     size_t kept = 0;
-    if (v->count > 1)
-        qsort(v->data, v->count, sizeof *v->data, by_usage);
-    for (size_t i = 0; i < v->count; i++)
-        if (kept == 0 || v->data[i].counts != v->data[kept - 1].counts || v->data[i].cost < v->data[kept - 1].cost)
-            v->data[kept++] = v->data[i];
-    v->count = kept;
+    if (count > 1)
+        qsort(labels, count, sizeof *labels, by_usage);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || labels[i].counts != labels[kept - 1].counts || labels[i].cost < labels[kept - 1].cost)
+            labels[kept++] = labels[i];
+    return kept;
 }
 
-static int record(struct run *r, int a, int b)
+static int record(struct sc_labels_run *r, int a, int b)
 {
     struct record rec = {a, b};
     if (r->records.count >= r->in->budget || r->records.count >= INT32_MAX) {
@@ -105,7 +89,7 @@ static int record(struct run *r, int a, int b)
     return sc_vec_push(&r->records, rec) ? (int)r->records.count - 1 : -1;
 }
 
-static bool stopped(struct run *r)
+static bool stopped(struct sc_labels_run *r)
 {
     if (r->steps < 1000)
         return false;
@@ -115,7 +99,7 @@ static bool stopped(struct run *r)
 }
 
 /* Labels of `now` and of a child's frontier, all pairs, into `now`. `rest`: least priced cost of what is in neither. */
-static enum sc_status join(struct run *r, const struct label *child, int count, double rest)
+static enum sc_status join(struct sc_labels_run *r, const struct sc_label *child, int count, double rest)
 {
     r->next.count = 0;
     for (size_t i = 0; i < r->now.count; i++) {
@@ -125,17 +109,17 @@ static enum sc_status join(struct run *r, const struct label *child, int count, 
         if (r->in->exhausted || stopped(r))
             return r->in->exhausted ? SC_LIMIT : SC_CANCELLED;
         for (int j = 0; j < count; j++) {
-            struct label l = {r->now.data[i].cost + child[j].cost, r->now.data[i].usage + child[j].usage,
-                              r->now.data[i].counts + child[j].counts, r->now.data[i].trace, child[j].trace};
-            if (hopeless(r, l.cost, l.usage, rest) || too_many(r->in, l.counts))
+            struct sc_label l = {r->now.data[i].cost + child[j].cost, r->now.data[i].usage + child[j].usage,
+                                 r->now.data[i].counts + child[j].counts, r->now.data[i].trace, child[j].trace};
+            if (hopeless(r, l.cost, l.usage, rest) || sc_labels_too_many(&r->in->limits, l.counts))
                 continue;
             if (!sc_vec_push(&r->next, l))
                 return SC_NO_MEMORY;
         }
     }
-    filter(&r->next);
+    r->next.count = sc_labels_filter(r->next.data, r->next.count);
     for (size_t i = 0; i < r->next.count; i++) {
-        struct label *l = &r->next.data[i];
+        struct sc_label *l = &r->next.data[i];
         l->trace = record(r, l->trace, l->with);
         if (l->trace < 0)
             return r->in->exhausted ? SC_LIMIT : SC_NO_MEMORY;
@@ -155,7 +139,8 @@ static ptrdiff_t offset_of(const struct sc_elim_function *f, const int *at, int 
 }
 
 /* Labels of one assignment (at[0]: the node's choice, at[i]: of its i-th neighbour) are added to `out`. */
-static enum sc_status extend(struct run *r, const struct sc_elim_clique *q, const int *at, double down, label_vec *out)
+static enum sc_status extend(struct sc_labels_run *r, const struct sc_elim_clique *q, const int *at, double down,
+                             label_vec *out)
 {
     const struct sc_elim *m = r->m;
     int members = q->next_count + 1, c = at[0], node = q->node;
@@ -170,11 +155,11 @@ static enum sc_status extend(struct run *r, const struct sc_elim_clique *q, cons
         else
             cost += value;
     }
-    uint64_t counts = r->in->counts ? r->in->count[node][c] : 0;
-    if (cost + rest == INFINITY || hopeless(r, cost, usage, rest) || too_many(r->in, counts))
+    uint64_t counts = r->in->count ? r->in->count[node][c] : 0;
+    if (cost + rest == INFINITY || hopeless(r, cost, usage, rest) || sc_labels_too_many(&r->in->limits, counts))
         return SC_OK;
     int leaf = record(r, -1 - node, c);
-    struct label first = {cost, usage, counts, leaf, -1};
+    struct sc_label first = {cost, usage, counts, leaf, -1};
     r->now.count = 0;
     if (leaf < 0 || !sc_vec_push(&r->now, first))
         return r->in->exhausted ? SC_LIMIT : SC_NO_MEMORY;
@@ -196,7 +181,7 @@ static enum sc_status extend(struct run *r, const struct sc_elim_clique *q, cons
     return SC_OK;
 }
 
-static enum sc_status clique(struct run *r, const struct sc_elim_clique *q)
+static enum sc_status clique(struct sc_labels_run *r, const struct sc_elim_clique *q)
 {
     const struct sc_elim *m = r->m;
     size_t states = 1;
@@ -214,7 +199,7 @@ static enum sc_status clique(struct run *r, const struct sc_elim_clique *q)
             at[0] = c;
             status = extend(r, q, at, down, &one);
         }
-        filter(&one);
+        one.count = sc_labels_filter(one.data, one.count);
         for (size_t i = 0; status == SC_OK && i < one.count; i++)
             if (!sc_vec_push(&all, one.data[i]))
                 status = SC_NO_MEMORY;
@@ -237,7 +222,7 @@ static enum sc_status clique(struct run *r, const struct sc_elim_clique *q)
     return status;
 }
 
-static void unroll(const struct run *r, int trace, int *plan)
+static void unroll(const struct sc_labels_run *r, int trace, int *plan)
 {
     while (trace >= 0) { /* the second part of a join is the shallower one: recurse into it */
         const struct record *rec = &r->records.data[trace];
@@ -250,76 +235,50 @@ static void unroll(const struct run *r, int trace, int *plan)
     }
 }
 
-/* What a plan really costs, +inf when it breaks a limit. */
-static double cost_of(const struct sc_labels *in, const struct label *l)
-{
-    double cost = l->cost;
-    bool fits = l->usage <= in->capacity;
-    for (int i = 0; i < in->counts; i++) {
-        int count = count_of(in, l->counts, i);
-        fits = fits && count >= in->limit[i].least && count <= in->limit[i].most;
-        cost -= in->limit[i].price * count;
-    }
-    return fits ? cost : INFINITY;
-}
-
-/* The components of the graph together. */
-static enum sc_status finish(struct run *r)
-{
-    const struct sc_elim *m = r->m;
-    double rest = m->total;
-    enum sc_status status = SC_OK;
-    bool begun = false;
-    for (int i = 0; status == SC_OK && i < m->view->node_count; i++) {
-        const struct sc_elim_clique *q = &m->clique[m->order[i]];
-        const struct frontier *f = &r->frontier[q->node];
-        if (q->parent >= 0)
-            continue;
-        rest -= q->up.offset;
-        if (begun) {
-            status = join(r, f->labels, f->first[1], rest);
-            continue;
-        }
-        begun = true;
-        r->now.count = 0;
-        for (int j = 0; j < f->first[1]; j++)
-            if (!sc_vec_push(&r->now, f->labels[j]))
-                return SC_NO_MEMORY;
-    }
-    const struct label *best = NULL;
-    for (size_t i = 0; status == SC_OK && i < r->now.count; i++) {
-        double cost = cost_of(r->in, &r->now.data[i]);
-        if (cost <= r->in->most && (!best || cost < r->in->best)) {
-            best = &r->now.data[i];
-            r->in->best = cost;
-        }
-    }
-    if (best) {
-        r->in->found = true;
-        unroll(r, best->trace, r->in->plan);
-    }
-    return status;
-}
-
 enum sc_status sc_labels_run(struct sc_labels *labels)
 {
-    struct run r = {.in = labels, .m = labels->elim, .most = labels->most, .arena = sc_arena_new()};
-    for (int i = 0; i < labels->counts; i++)
-        r.most +=
-            labels->limit[i].price * (labels->limit[i].price > 0 ? labels->limit[i].most : labels->limit[i].least);
-    labels->found = labels->exhausted = false;
-    size_t n = (size_t)r.m->view->node_count;
-    r.frontier = r.arena ? sc_arena_calloc(r.arena, n, sizeof *r.frontier) : NULL;
-    enum sc_status status = r.frontier ? SC_OK : SC_NO_MEMORY;
+    struct sc_arena *arena = sc_arena_new();
+    struct sc_labels_run *r = arena ? sc_arena_calloc(arena, 1, sizeof *r) : NULL;
+    labels->exhausted = false;
+    labels->run = r;
+    if (!r) {
+        sc_arena_free(arena);
+        return SC_NO_MEMORY;
+    }
+    *r = (struct sc_labels_run){.in = labels, .m = labels->elim, .arena = arena};
+    size_t n = (size_t)r->m->view->node_count;
+    r->frontier = sc_arena_calloc(r->arena, n, sizeof *r->frontier);
+    enum sc_status status = r->frontier ? SC_OK : SC_NO_MEMORY;
     for (size_t i = 0; status == SC_OK && i < n; i++)
-        status = clique(&r, &r.m->clique[r.m->order[i]]);
-    if (status == SC_OK)
-        status = finish(&r);
+        status = clique(r, &r->m->clique[r->m->order[i]]);
+    if (status == SC_OK) {
+        const struct frontier *root = &r->frontier[r->m->order[n - 1]];
+        labels->label = root->labels;
+        labels->label_count = (size_t)root->first[1];
+    }
     if (status == SC_LIMIT && labels->exhausted)
         status = SC_OK;
-    sc_vec_free(&r.records);
-    sc_vec_free(&r.now);
-    sc_vec_free(&r.next);
-    sc_arena_free(r.arena);
     return status;
+}
+
+void sc_labels_plan(const struct sc_labels *labels, int trace, int *plan)
+{
+    unroll(labels->run, trace, plan);
+}
+
+size_t sc_labels_made(const struct sc_labels *labels)
+{
+    return labels->run ? labels->run->records.count + labels->run->joined / JOINS_A_LABEL : 0;
+}
+
+void sc_labels_free(struct sc_labels *labels)
+{
+    struct sc_labels_run *r = labels->run;
+    if (!r)
+        return;
+    sc_vec_free(&r->records);
+    sc_vec_free(&r->now);
+    sc_vec_free(&r->next);
+    sc_arena_free(r->arena);
+    labels->run = NULL;
 }

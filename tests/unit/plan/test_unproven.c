@@ -64,7 +64,7 @@ static int check_node(const struct sc_plan *early, const struct sc_plan *proven,
 static void bounds_hold(void **state)
 {
     (void)state;
-    static const uint64_t limits[] = {300, 3000, 30000};
+    static const uint64_t limits[] = {300, 600, 1000, 2000, 30000};
     struct sc_settings settings;
     int unproven = 0, below = 0, checked = 0;
     sc_settings_init(&settings);
