@@ -15,7 +15,7 @@
 
 #include "plan/planner.h"
 
-enum { MOST_SWEEPS = 32, MOST_ROUNDS = 2000, MOST_SUBMESHES = 64, MOST_VIEWS = 256 };
+enum { MOST_SWEEPS = 32, MOST_ROUNDS = 2000, MOST_SUBMESHES = 160, MANY_HOSTS = 32, MOST_VIEWS = 64 };
 /* Units that proving one stage may take: at first, and when only proof is left to do. */
 static const uint64_t first_work = 200000, most_work = 1600000;
 static const double near_enough = 0.002; /* gap of a stage at first; to proof only when that decides */
@@ -349,7 +349,7 @@ static void drop_views(struct search *s)
     size_t kept = 0;
     for (size_t i = 0; i < s->h->views.count; i++) {
         struct view *v = s->h->views.data[i];
-        if (v->key && (v->used == s->h->clock || s->h->views.count <= MOST_VIEWS / 4))
+        if (v->key && (v->used == s->h->clock || s->h->views.count <= MOST_VIEWS))
             s->h->views.data[kept++] = v;
         else
             view_free(v);
@@ -364,7 +364,10 @@ static enum sc_status make_submesh(struct search *s, int hosts, int devices)
     int count = sc_mesh_shapes(hosts * devices, (int)s->settings->max_axes, shapes, PLAN_MAX_SHAPES);
     struct submesh *m = &s->submesh[s->submesh_count];
     enum sc_status status = SC_OK;
-    if (count > PLAN_MAX_SHAPES || s->submesh_count == MOST_SUBMESHES)
+    if (s->submesh_count == MOST_SUBMESHES)
+        return sc_fail(s->err, SC_LIMIT, "%d devices have more than %d submeshes; --submeshes powers takes fewer",
+                       s->devices, MOST_SUBMESHES);
+    if (count > PLAN_MAX_SHAPES)
         return sc_fail(s->err, SC_LIMIT, "%d devices have %d logical meshes, more than %d", hosts * devices, count,
                        PLAN_MAX_SHAPES);
     *m = (struct submesh){.hosts = hosts, .devices = devices};
@@ -411,12 +414,14 @@ static enum sc_status listed_submeshes(struct search *s, const char *text)
     return status;
 }
 
-/* Alpa's set, if nothing else is asked for: parts of a host of 1, 2, 4 ... devices, and whole hosts. And those that
- * pins name. */
+/* Alpa's set, if nothing else is asked for: parts of a host of 1, 2, 4 ... devices, and whole hosts; of very many hosts
+ * powers of two, as Alpa's program takes of any. And those that pins name. */
 static enum sc_status make_submeshes(struct search *s)
 {
     const char *kind = s->settings->submeshes ? s->settings->submeshes : "";
-    bool all = strcmp(kind, "all") == 0, powers = strcmp(kind, "powers") == 0, listed = *kind && !all && !powers;
+    bool all = strcmp(kind, "all") == 0, alpa = strcmp(kind, "alpa") == 0;
+    bool powers = strcmp(kind, "powers") == 0 || (!*kind && s->hosts > MANY_HOSTS);
+    bool listed = *kind && !all && !alpa && !powers;
     enum sc_status status = listed ? listed_submeshes(s, kind) : SC_OK;
     for (int n = 1; !listed && n < s->host_devices && n < s->devices && status == SC_OK; n = all ? n + 1 : n * 2)
         status = make_submesh(s, 1, n);

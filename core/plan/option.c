@@ -225,7 +225,7 @@ SETTER(submeshes)
             "--submeshes '%s': expected alpa (1, 2, 4 ... devices of a host, or whole hosts), powers (of two), "
             "all, or a list of HOSTSxDEVICES like 1x2,1x4",
             v);
-    return keep_text(&s->submeshes, strcmp(v, "alpa") == 0 ? "" : v, err);
+    return keep_text(&s->submeshes, v, err);
 }
 GETTER(submeshes)
 {

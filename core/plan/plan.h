@@ -42,7 +42,7 @@ struct sc_settings {
     int64_t layers;                 /* layers that the model is clustered into; 0: its own; -1: every op that computes */
     struct sc_texts cuts, no_cuts;  /* layers (names or numbers) at which a stage begins, or does not */
     struct sc_texts stage_meshes;   /* "STAGE=HxD" or "STAGE=HxD:RxC" */
-    char *submeshes;                /* that stages may have: "" or "alpa", "powers", "all", or "HxD,HxD" */
+    char *submeshes;                /* that stages may have: "alpa", "powers", "all", "HxD,HxD"; "": alpa, of many hosts powers */
     char *formulas;               /* "" : the cluster's own, or native */
     enum sc_uneven uneven;
     bool no_reduce_scatter, no_shard_state, no_compute;

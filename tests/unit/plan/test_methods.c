@@ -230,6 +230,38 @@ static void best_number_of_microbatches(void **state)
     }
 }
 
+/* Six devices a host: sets of submeshes are nested, so are their optima; listed ones are all that is taken. */
+static void submeshes_on_request(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"1x6", "1x1,1x2,1x6", "powers", "alpa", "all"};
+    struct sc_settings s;
+    double before = INFINITY;
+    start(&s, "6");
+    set(&s, "batch", "48");
+    set(&s, "stages", "1-6");
+    for (size_t i = 0; i < SC_LEN(sets); i++) {
+        set(&s, "submeshes", sets[i]);
+        struct sc_plan *plan = must(&s);
+        assert_true(plan->choice != NULL);
+        assert_true(plan->objective_s <= before * (1 + 1e-12));
+        before = plan->objective_s;
+        for (int k = 0; k < plan->stage_count; k++)
+            assert_true(i > 0 || plan->stages[k].devices == 6);
+        sc_plan_free(plan);
+    }
+    set(&s, "submeshes", "1x5");
+    struct sc_plan *plan = must(&s); /* six devices are no multiple of five */
+    assert_int_equal(plan->status, SC_SOLVED_INFEASIBLE);
+    sc_plan_free(plan);
+    struct sc_error err = {0};
+    set(&s, "submeshes", "2x6");
+    assert_int_equal(make(&s, &plan, &err), SC_USAGE);
+    assert_int_equal(sc_settings_set(&s, "submeshes", "1x2,", &err), SC_USAGE);
+    assert_int_equal(sc_settings_set(&s, "submeshes", "1x0", &err), SC_USAGE);
+    sc_settings_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +271,7 @@ int main(void)
         cmocka_unit_test(pins_win_and_conflicts_are_named),
         cmocka_unit_test(followed_as_far_as_it_goes),
         cmocka_unit_test(best_number_of_microbatches),
+        cmocka_unit_test(submeshes_on_request),
     };
     loader = sc_import_loader();
     return cmocka_run_group_tests(tests, NULL, NULL);
