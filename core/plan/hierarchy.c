@@ -18,7 +18,7 @@
 enum { MOST_SWEEPS = 32, MOST_ROUNDS = 2000, MOST_SUBMESHES = 160, MANY_HOSTS = 32, MOST_VIEWS = 64 };
 /* Units that proving one stage may take: at first, and when only proof is left to do. */
 static const uint64_t first_work = 200000, most_work = 1600000;
-static const double near_enough = 0.002; /* gap of a stage at first; to proof only when that decides */
+static const double near_enough = 0.0002; /* gap of a stage at first; to proof only when that decides */
 
 struct sweep {
     double price;
@@ -65,7 +65,7 @@ struct border {
 /* What is known of a run on a view: bounds on its objective for in_flight from … to. */
 struct known {
     int from, to;
-    double lower, upper; /* equal: exact; +inf: no plan */
+    double lower, upper; /* equal: exact; +inf: no plan, or with a finite lower none that was of interest */
     uint64_t work;       /* units that were allowed for it */
     bool closely;        /* asked to proof */
     int *choices;        /* of the plan that costs `upper`, a node of the stage's costs; NULL without one */
@@ -496,9 +496,15 @@ static int most_in_flight(double peak, double each, double limit, int in_flight,
     return more > microbatches ? microbatches : in_flight + (int)more;
 }
 
-/* Solve a run as a stage; with `known` choices they are the plan, and nothing is searched. */
+/* How near to proof, what is of interest (0: all), and choices to start from (NULL: none). */
+struct aim {
+    double gap, most;
+    const int *warm;
+};
+
+/* Solve a run as a stage. With a gap of +inf the warm choices are the plan, and nothing is searched. */
 static enum sc_status solve_run(struct search *s, const struct view *v, int first, int last, int in_flight,
-                                const int *known, double gap, struct attempt *out, struct cached_tables *tables)
+                                const struct aim *aim, struct attempt *out, struct cached_tables *tables)
 {
     *out = (struct attempt){.arena = sc_arena_new(), .tables = tables};
     *tables = (struct cached_tables){0};
@@ -515,9 +521,10 @@ static enum sc_status solve_run(struct search *s, const struct view *v, int firs
         status = plan_pins_apply(tables->problem, tables->costs, &out->pins, NULL, tables->problem->limit,
                                  &out->problem, s->err);
     struct sc_solve_options options = SC_SOLVE_OPTIONS_INIT;
-    options.solver = known ? SC_SOLVER_EXACT : s->settings->solver;
-    options.gap = gap;
-    options.warm = known;
+    options.solver = isinf(aim->gap) ? SC_SOLVER_EXACT : s->settings->solver;
+    options.gap = aim->gap;
+    options.most = aim->most;
+    options.warm = aim->warm;
     options.cancel = &part;
     if (status == SC_OK)
         status = sc_solve(out->problem, &options, &out->solution, s->err);
@@ -555,12 +562,28 @@ static enum sc_status sharpen(struct search *s, struct view *v, int first, int l
     return status;
 }
 
-static enum sc_status learn(struct search *s, struct view *v, int first, int last, int in_flight, bool closely)
+/* Choices known of the run that fit with so many in flight, the cheapest. */
+static const int *warm_choices(const struct search *s, const struct reach *r, int first, int last, int in_flight)
+{
+    const struct known *best = NULL;
+    for (int i = last_known(s, r, first, last); i >= 0; i = s->h->before.data[i]) {
+        const struct known *k = &s->h->known.data[i];
+        if (k->choices && k->to >= in_flight && (!best || k->upper < best->upper))
+            best = k;
+    }
+    return best ? best->choices : NULL;
+}
+
+/* `most`: plans that cost more are of no interest; +inf: all are. */
+static enum sc_status learn(struct search *s, struct view *v, int first, int last, int in_flight, bool closely,
+                            double most)
 {
     struct attempt attempt;
     struct cached_tables tables;
-    double gap = fmax(s->settings->gap, closely ? 0 : near_enough);
-    enum sc_status status = solve_run(s, v, first, last, in_flight, NULL, gap, &attempt, &tables);
+    struct aim aim = {.gap = fmax(s->settings->gap, closely ? 0 : near_enough),
+                      .most = isfinite(most) ? most * (1 + 1e-9) : 0,
+                      .warm = warm_choices(s, reach_of(s, v), first, last, in_flight)};
+    enum sc_status status = solve_run(s, v, first, last, in_flight, &aim, &attempt, &tables);
     const struct sc_solution *solution = attempt.solution;
     const struct reach *r = reach_of(s, v);
     int at = first * s->layers + last;
@@ -611,6 +634,16 @@ static int in_flight_of(const struct search *s, int successors)
     return successors + 1 < s->microbatches ? successors + 1 : s->microbatches;
 }
 
+/* Is it of the logical mesh that is asked for? */
+static bool is_wanted(const struct view *v, const struct sc_axes *axes)
+{
+    const struct sc_axes *own = &v->tables.costs->mesh.axes;
+    bool wanted = !axes || !axes->count || axes->count == own->count;
+    for (int a = 0; wanted && axes && a < axes->count; a++)
+        wanted = axes->size[a] == own->size[a];
+    return wanted;
+}
+
 /* The view that bounds a run least. */
 static struct view *best_view(const struct search *s, int submesh, int first, int last, int in_flight,
                               const struct sc_axes *axes, double *value)
@@ -619,11 +652,7 @@ static struct view *best_view(const struct search *s, int submesh, int first, in
     struct view *best = NULL;
     *value = INFINITY;
     for (int i = 0; i < m->view_count; i++) {
-        const struct sc_axes *own = &m->view[i]->tables.costs->mesh.axes;
-        bool wanted = !axes || !axes->count || axes->count == own->count;
-        for (int a = 0; wanted && axes && a < axes->count; a++)
-            wanted = axes->size[a] == own->size[a];
-        double found = wanted ? lower(s, m->view[i], first, last, in_flight) : INFINITY;
+        double found = is_wanted(m->view[i], axes) ? lower(s, m->view[i], first, last, in_flight) : INFINITY;
         if (found < *value) {
             *value = found;
             best = m->view[i];
@@ -825,13 +854,27 @@ static double price_answer(const struct search *s, const struct chosen *stages, 
     }
 }
 
+/* The cheapest plan of the run that is known on other views of the submesh. */
+static double least_of_others(const struct search *s, int submesh, const struct chosen *c, const struct sc_axes *axes)
+{
+    const struct submesh *m = &s->submesh[submesh];
+    double least = INFINITY;
+    for (int i = 0; i < m->view_count; i++) {
+        const struct known *k = m->view[i] != c->view && is_wanted(m->view[i], axes)
+                                    ? find_known(s, m->view[i], c->first, c->last, c->in_flight)
+                                    : NULL;
+        least = k ? fmin(least, k->upper) : least;
+    }
+    return least;
+}
+
 /* The stages of a solution; learns what is not known of them. *exact: nothing had to be learnt. */
 static enum sc_status inspect(struct search *s, const struct sc_stage_solution *solution, bool closely,
                               struct chosen *out, bool *exact)
 {
     enum sc_status status = SC_OK;
     *exact = true;
-    for (int i = 0; i < solution->count && status == SC_OK; i++) {
+    for (int i = solution->count - 1; i >= 0 && status == SC_OK; i--) { /* what holds few in flight may hold more */
         const struct sc_stage_option *o = &s->options.data[solution->stages[i]];
         const struct stage_pin *pin = pin_of(s, i);
         struct chosen *c = &out[i];
@@ -844,7 +887,8 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
             }
             bool pinned = reach_of(s, c->view) != NULL;
             const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
-            if (k && (k->lower >= k->upper || !closely || (k->closely && k->work >= s->work))) {
+            bool cut = k && isinf(k->upper) && isfinite(k->lower); /* now it is of interest */
+            if (k && !cut && (k->lower >= k->upper || !closely || (k->closely && k->work >= s->work))) {
                 c->upper = k->upper;
                 break;
             }
@@ -859,7 +903,8 @@ static enum sc_status inspect(struct search *s, const struct sc_stage_solution *
                 break;
             if (!pinned || more)
                 continue; /* with its pins another view may be better, or all is known */
-            status = learn(s, c->view, c->first, c->last, c->in_flight, closely);
+            double most = cut ? INFINITY : least_of_others(s, o->submesh, c, pin ? &pin->axes : NULL);
+            status = learn(s, c->view, c->first, c->last, c->in_flight, closely, most);
             if (status != SC_OK)
                 break;
         }
@@ -1015,9 +1060,9 @@ static enum sc_status fill_stage(struct search *s, const struct chosen *c, int f
     struct cached_tables tables = {0};
     struct plan_full *full = planner_new_plan(s->err);
     const struct known *k = find_known(s, c->view, c->first, c->last, c->in_flight);
-    enum sc_status status = full ? solve_run(s, c->view, c->first, c->last, c->in_flight, k ? k->choices : NULL,
-                                             k ? INFINITY : s->settings->gap, &attempt, &tables)
-                                 : SC_NO_MEMORY;
+    struct aim aim = {k ? INFINITY : s->settings->gap, 0, k ? k->choices : NULL};
+    enum sc_status status =
+        full ? solve_run(s, c->view, c->first, c->last, c->in_flight, &aim, &attempt, &tables) : SC_NO_MEMORY;
     if (!full)
         return status;
     if (status == SC_OK && !attempt.solution->choices)
