@@ -595,7 +595,7 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
         k.lower = fmax(solution->bound, lower(s, v, first, last, in_flight));
         k.upper = solution->cost;
         k.work = s->work;
-        k.closely = closely;
+        k.closely = closely || solution->gap > aim.gap; /* or the work was not enough */
         if (solution->status == SC_SOLVED_INFEASIBLE) {
             k.lower = k.upper = INFINITY;
             k.to = s->microbatches;
