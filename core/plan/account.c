@@ -33,6 +33,17 @@ double plan_part_value(const struct sc_parts *parts, size_t index)
     return value;
 }
 
+bool sc_plan_part(const struct sc_plan *plan, size_t index, const char **words, double *seconds)
+{
+    size_t terms = plan->term_s ? (size_t)plan->costs->options.term_count : 0;
+    if (index >= plan_part_count + terms)
+        return false;
+    bool term = index >= plan_part_count;
+    *words = term ? plan->costs->options.terms[index - plan_part_count].name : parts_table[index].words;
+    *seconds = term ? plan->term_s[index - plan_part_count] : plan_part_value(&plan->parts, index);
+    return true;
+}
+
 double plan_memory_held(const struct sc_memory *memory)
 {
     return memory->parameters + memory->gradients + memory->optimizer + memory->activations + memory->cache;

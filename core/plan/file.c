@@ -197,5 +197,7 @@ enum sc_status sc_plan_file_price(struct sc_planner *planner, const struct sc_pl
     struct sc_plan_request request = {.settings = settings, .fixed = &file->strategies};
     if (status == SC_OK)
         status = sc_planner_make(planner, &request, out, err);
+    if (status == SC_OK)
+        (*out)->given = true;
     return status;
 }

@@ -118,6 +118,7 @@ struct sc_plan {
     const struct sc_cluster *cluster;
     const struct sc_costs *costs;     /* holds the mesh and the strategies */
     uint64_t revision;                /* of the session that asked; 0 outside one */
+    bool given;                       /* its strategies were given, not chosen: bound and gap are of no other plan */
     enum sc_solve_status status;
     const int *choice;                /* a node of costs; NULL when there is no plan */
     double objective_s, bound_s, gap, solve_s, total_s;
@@ -206,6 +207,9 @@ struct sc_op_cost {
     struct sc_memory memory;
 };
 struct sc_op_cost sc_plan_op_cost(const struct sc_plan *plan, int op);
+/* The parts of the objective in the order in which people read them, then each cost term: its words and its seconds.
+ * False past the end. The words are the plan's. */
+bool sc_plan_part(const struct sc_plan *plan, size_t index, const char **words, double *seconds);
 /* Are two ops of one class, in one stage, with one strategy? */
 bool sc_plan_same_strategy(const struct sc_plan *plan, int a, int b);
 /* The strategy of an op as text; "" without a plan. */

@@ -68,7 +68,14 @@ static bool takes(const struct tui_batch_command *command, const char *name)
     return false;
 }
 
-/* ---- options of the explorer alone ---- */
+/* ---- options of the explorer, or of one command ---- */
+
+static enum sc_status set_format(struct tui_args *args, const char *value, struct sc_error *err)
+{
+    (void)err;
+    args->format = value;
+    return SC_OK;
+}
 
 static enum sc_status set_script(struct tui_args *args, const char *value, struct sc_error *err)
 {
@@ -112,15 +119,23 @@ static enum sc_status set_theme(struct tui_args *args, const char *value, struct
 }
 
 static const struct {
+    const char *command; /* NULL: the explorer */
     const char *name, *argument, *help;
     enum sc_status (*set)(struct tui_args *args, const char *value, struct sc_error *err);
-} explorer_options[] = {
-    {"ascii", NULL, "draw with ASCII alone", set_ascii},
-    {"color", "auto|never|always", "colours; NO_COLOR turns them off too", set_colour},
-    {"theme", "NAME", "dark, light, contrast, mono", set_theme},
-    {"script", "FILE", "run keys and commands on a screen in memory", set_script},
-    {"size", "WxH", "of that screen (80x24)", set_size},
+} own_options[] = {
+    {NULL, "ascii", NULL, "draw with ASCII alone", set_ascii},
+    {NULL, "color", "auto|never|always", "colours; NO_COLOR turns them off too", set_colour},
+    {NULL, "theme", "NAME", "dark, light, contrast, mono", set_theme},
+    {NULL, "script", "FILE", "run keys and commands on a screen in memory", set_script},
+    {NULL, "size", "WxH", "of that screen (80x24)", set_size},
+    {"export", "to", "FORMAT", "of `stagecut list formats`", set_format},
 };
+
+static bool is_own(size_t index, const struct tui_batch_command *command)
+{
+    const char *name = own_options[index].command;
+    return command && name ? strcmp(command->name, name) == 0 : !command && !name;
+}
 
 void tui_print_help(void)
 {
@@ -141,11 +156,12 @@ void tui_print_help(void)
         printf("  %-32s %s\n", usage, option->help);
     }
     puts("\noptions of the explorer:");
-    for (size_t i = 0; i < SC_LEN(explorer_options); i++) {
+    for (size_t i = 0; i < SC_LEN(own_options); i++) {
         char usage[64];
-        snprintf(usage, sizeof usage, "--%s%s%s", explorer_options[i].name, explorer_options[i].argument ? " " : "",
-                 explorer_options[i].argument ? explorer_options[i].argument : "");
-        printf("  %-32s %s\n", usage, explorer_options[i].help);
+        snprintf(usage, sizeof usage, "--%s%s%s", own_options[i].name, own_options[i].argument ? " " : "",
+                 own_options[i].argument ? own_options[i].argument : "");
+        if (!own_options[i].command)
+            printf("  %-32s %s\n", usage, own_options[i].help);
     }
     puts("\n  -h, --help   -V, --version   -o FILE (--out)   -q (--quiet)\n\n"
          "exit status: 0 done, 1 no plan satisfies the constraints, 2 wrong usage or bad input,\n"
@@ -173,13 +189,13 @@ static enum sc_status parse_option(struct tui_args *out, int argc, char **argv, 
     else if (strcmp(name, "version") == 0)
         out->version = true;
     else {
-        for (size_t k = 0; !out->command && k < SC_LEN(explorer_options); k++) {
-            if (strcmp(explorer_options[k].name, name) != 0)
+        for (size_t k = 0; k < SC_LEN(own_options); k++) {
+            if (strcmp(own_options[k].name, name) != 0 || !is_own(k, out->command))
                 continue;
-            if (explorer_options[k].argument && !equals && *i + 1 >= argc)
-                return sc_fail(err, SC_USAGE, "--%s wants a value: %s", name, explorer_options[k].argument);
-            value = equals ? equals + 1 : explorer_options[k].argument ? argv[++*i] : "";
-            return explorer_options[k].set(out, value, err);
+            if (own_options[k].argument && !equals && *i + 1 >= argc)
+                return sc_fail(err, SC_USAGE, "--%s wants a value: %s", name, own_options[k].argument);
+            value = equals ? equals + 1 : own_options[k].argument ? argv[++*i] : "";
+            return own_options[k].set(out, value, err);
         }
         const struct sc_option *option = sc_option_find(name);
         if (option && !takes(out->command, name))

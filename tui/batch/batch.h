@@ -32,6 +32,7 @@ struct tui_args {
     int word_count;
     const char *words[8];
     bool help, version;
+    const char *format; /* of `export`; NULL: none was given */
     /* The explorer's own. */
     const char *script; /* run this script on a terminal in memory, of this size */
     int width, height;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "batch/run.h"
+#include "export/export.h"
 
 /* Rows of a list: a name and a line about it. */
 typedef void (*row_writer)(void *user, const char *name, const char *about);
@@ -38,9 +39,19 @@ static enum sc_status list_methods(row_writer row, void *user, struct sc_error *
 
 static enum sc_status list_formats(row_writer row, void *user, struct sc_error *err)
 {
-    (void)err;
+    const struct sc_exporter *exporter;
+    struct sc_str about = {0};
     row(user, "json", "a plan: settings and the strategy of every op (solve --json, --out)");
-    return SC_OK;
+    for (size_t i = 0; (exporter = sc_exporter_at(i)); i++) {
+        sc_str_clear(&about);
+        sc_str_add(&about, exporter->help);
+        if (exporter->variants)
+            sc_str_addf(&about, " (%s:%s)", exporter->name, exporter->variants);
+        row(user, exporter->name, sc_str_text(&about));
+    }
+    enum sc_status status = about.failed ? sc_fail(err, SC_NO_MEMORY, "no memory for the list") : SC_OK;
+    sc_str_free(&about);
+    return status;
 }
 
 static enum sc_status list_samples(const char *folder, row_writer row, void *user, struct sc_error *err)

@@ -115,7 +115,10 @@ static const struct tui_batch_command commands[] = {
     {"price", "PLAN [OPTIONS]", "price a plan, also on another cluster", 1, 1, PRICE_OPTIONS, tui_cmd_price},
     {"diff", "PLAN PLAN [OPTIONS]", "what differs between two plans", 2, 2, "out quiet json", tui_cmd_diff},
     {"verify", "PLAN", "price a plan again and compare with what it says", 1, 1, "quiet json", tui_cmd_verify},
-    {"list", "{models,clusters,kinds,formats,solvers,methods}", "what there is to choose from", 1, 1, "json", tui_cmd_list},
+    {"export", "PLAN --to FORMAT", "a plan for other programs; see `stagecut list formats`", 1, 1, "out quiet",
+     tui_cmd_export},
+    {"list", "{models,clusters,kinds,formats,solvers,methods}", "what there is to choose from", 1, 1, "json",
+     tui_cmd_list},
 };
 
 const struct tui_batch_command *tui_batch_command_at(size_t index)

@@ -27,6 +27,7 @@ int tui_cmd_stages(struct tui_args *args);
 int tui_cmd_price(struct tui_args *args);
 int tui_cmd_diff(struct tui_args *args);
 int tui_cmd_verify(struct tui_args *args);
+int tui_cmd_export(struct tui_args *args);
 int tui_cmd_list(struct tui_args *args);
 
 #endif
