@@ -469,7 +469,7 @@ static const struct sc_option options[] = {
     {"schedule", SCHEDULES, "order of microbatches in the stages", false, true, set_schedule, get_schedule, SCHEDULES},
     {"objective", OBJECTIVES, "what is least: an iteration, the sum of the stages, or the longest stage", false, true,
      set_objective, get_objective, OBJECTIVES},
-    {"stages", "N|MIN-MAX|auto", "pipeline stages (1)", false, true, set_stages, get_stages, "1|auto|2|4|8"},
+    {"stages", "N|MIN-MAX|auto", "pipeline stages (1)", false, true, set_stages, get_stages, NULL},
     {"submeshes", "alpa|powers|all|HxD,...", "submeshes that stages may have", false, true, set_submeshes,
      get_submeshes, NULL},
     {"layers", "N|all", "cluster the model into so many layers", false, true, set_layers, get_layers, NULL},
