@@ -20,26 +20,47 @@ struct screen {
     const char *name, *model, *cluster;
     int width, height;
     bool ascii;
-    const char *keys; /* names in angle brackets */
+    const char *keys;   /* names in angle brackets */
+    const char *stages; /* as of --stages; NULL: one */
 };
 
 static const struct screen screens[] = {
-    {"mlp-80x24", "mlp-2", "toy-1x4", 80, 24, false, ""},
-    {"mlp-40x10", "mlp-2", "toy-1x4", 40, 10, false, ""},
-    {"mlp-ascii", "mlp-2", "toy-1x4", 80, 24, true, ""},
-    {"gpt-folded-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, ""},
-    {"gpt-open-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "jjj<Enter>jjjj"},
-    {"gpt-open-200x50", "gpt-125m", "p3.16xlarge", 200, 50, false, "jjj<Enter>jjjjjjjjj"},
-    {"gpt-open-ascii", "gpt-125m", "p3.16xlarge", 120, 40, true, "zRjjjjjjj<Tab>jj"},
-    {"gpt-candidates-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "jjj<Enter>jj<Tab>jjj"},
-    {"gpt-pinned-100x30", "gpt-125m", "p3.16xlarge", 100, 30, false, "zRjjjjj<Tab>jp<Esc>"},
-    {"gpt-filter-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "fmlp<Enter>"},
-    {"gpt-parameters-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "zRa<Esc>"},
-    {"help-80x24", "mlp-2", "toy-1x4", 80, 24, false, "?"},
-    {"help-40x10", "mlp-2", "toy-1x4", 40, 10, false, "?"},
-    {"complete-80x24", "mlp-2", "toy-1x4", 80, 24, false, ":pin layer.0<Tab>"},
-    {"picker-80x24", NULL, NULL, 80, 24, false, ""},
-    {"tiny-20x5", "mlp-2", "toy-1x4", 20, 5, false, ""},
+    {"mlp-80x24", "mlp-2", "toy-1x4", 80, 24, false, "", NULL},
+    {"mlp-40x10", "mlp-2", "toy-1x4", 40, 10, false, "", NULL},
+    {"mlp-ascii", "mlp-2", "toy-1x4", 80, 24, true, "", NULL},
+    {"gpt-folded-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "", NULL},
+    {"gpt-open-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "jjj<Enter>jjjj", NULL},
+    {"gpt-open-200x50", "gpt-125m", "p3.16xlarge", 200, 50, false, "jjj<Enter>jjjjjjjjj", NULL},
+    {"gpt-open-ascii", "gpt-125m", "p3.16xlarge", 120, 40, true, "zRjjjjjjj<Tab>jj", NULL},
+    {"gpt-candidates-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "jjj<Enter>jj<Tab>jjj", NULL},
+    {"gpt-pinned-100x30", "gpt-125m", "p3.16xlarge", 100, 30, false, "zRjjjjj<Tab>jp<Esc>", NULL},
+    {"gpt-filter-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "fmlp<Enter>", NULL},
+    {"gpt-parameters-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "zRa<Esc>", NULL},
+    {"help-80x24", "mlp-2", "toy-1x4", 80, 24, false, "?", NULL},
+    {"help-40x10", "mlp-2", "toy-1x4", 40, 10, false, "?", NULL},
+    {"complete-80x24", "mlp-2", "toy-1x4", 80, 24, false, ":pin layer.0<Tab>", NULL},
+    {"picker-80x24", NULL, NULL, 80, 24, false, "", NULL},
+    {"cuts-80x24", "gpt-1.3b", "p3.16xlarge", 80, 24, false, "]]", "4"},
+    {"cuts-40x10", "gpt-125m", "p3.16xlarge", 40, 10, false, "]", "2"},
+    {"cuts-200x50", "gpt-1.3b", "p3.16xlarge", 200, 50, false, "]]c", "4"},
+    {"cuts-ascii", "gpt-125m", "p3.16xlarge", 80, 24, true, "jjjc", NULL},
+    {"stages-80x24", "gpt-1.3b", "p3.16xlarge", 80, 24, false, "3jj", "4"},
+    {"stages-40x10", "gpt-125m", "p3.16xlarge", 40, 10, false, "3j", "2"},
+    {"stages-positions-40x10", "gpt-125m", "p3.16xlarge", 40, 10, false, "3j<Tab>j", "2"},
+    {"stages-200x50", "gpt-1.3b", "p3.16xlarge", 200, 50, false, "3jj<Tab>jj", "4"},
+    {"stages-ascii", "gpt-1.3b", "p3.16xlarge", 80, 24, true, "3j>", "4"},
+    {"stages-one-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "3", NULL},
+    {"stages-impossible-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, ":set memory 2<Enter>3j<Tab>kkk", "2"},
+    {"stages-conflict-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "3jc:set memory 0.5<Enter>", "2"},
+    {"timeline-80x24", "gpt-1.3b", "p3.16xlarge", 80, 24, false, "4<Right><Right><Right>", "4"},
+    {"timeline-40x10", "gpt-125m", "p3.16xlarge", 40, 10, false, "4<Right><Right><Right>", "2"},
+    {"timeline-200x50", "gpt-1.3b", "p3.16xlarge", 200, 50, false, "4jjllll", "4"},
+    {"timeline-ascii", "gpt-125m", "p3.16xlarge", 80, 24, true, "4ll", "2"},
+    {"timeline-all-80x24", "gpt-1.3b", "p3.16xlarge", 80, 24, false, "40G", "4"},
+    {"timeline-gpipe-80x24", "gpt-125m", "p3.16xlarge", 80, 24, false, "4sll", "2"},
+    {"timeline-interleaved-100x30", "gpt-125m", "p3.16xlarge", 100, 30, false, "4sslll", "2"},
+    {"timeline-why-80x24", "gpt-1.3b", "p3.16xlarge", 80, 24, false, "4ssw", "4"},
+    {"tiny-20x5", "mlp-2", "toy-1x4", 20, 5, false, "", NULL},
 };
 
 static void feed(struct tui_app *app, const char *keys)
@@ -72,6 +93,8 @@ static struct tui_app *start(const struct screen *screen, struct tui_term **term
     if (screen->model) {
         assert_true(sc_settings_set_model(&settings, screen->model));
         assert_int_equal(sc_settings_set(&settings, "cluster", screen->cluster, &err), SC_OK);
+        if (screen->stages)
+            assert_int_equal(sc_settings_set(&settings, "stages", screen->stages, &err), SC_OK);
     }
     struct tui_start begin = {.settings = &settings, .ascii = screen->ascii, .threads = true};
     if (tui_app_new(&begin, &app, &err) != SC_OK)
@@ -121,7 +144,7 @@ static void test_screen(void **state)
  * outside the grid; a wrong size of the shown grid is seen here. */
 static void test_every_size(void **state)
 {
-    static const struct screen gpt = {"sizes", "gpt-125m", "p3.16xlarge", 80, 24, false, ""};
+    static const struct screen gpt = {"sizes", "gpt-125m", "p3.16xlarge", 80, 24, false, "", NULL};
     struct tui_term *term;
     struct tui_app *app = start(&gpt, &term);
     (void)state;
@@ -147,7 +170,7 @@ static void test_every_size(void **state)
 /* Any keys leave a plan that the checker accepts (the planner refuses others) and a session that undo empties. */
 static void test_random_keys(void **state)
 {
-    static const struct screen mlp = {"keys", "mlp-2", "toy-1x4", 80, 24, false, ""};
+    static const struct screen mlp = {"keys", "mlp-2", "toy-1x4", 80, 24, false, "", NULL};
     static const int special[] = {TUI_KEY_ENTER, TUI_KEY_TAB,   TUI_KEY_ESCAPE,    TUI_KEY_UP, TUI_KEY_DOWN,
                                   TUI_KEY_LEFT,  TUI_KEY_RIGHT, TUI_KEY_PAGE_DOWN, TUI_KEY_F1, TUI_KEY_BACKSPACE};
     struct tui_term *term;
@@ -183,7 +206,7 @@ static void test_random_keys(void **state)
 /* Every command runs in every view without a crash, by its name. */
 static void test_every_command(void **state)
 {
-    static const struct screen mlp = {"commands", "mlp-2", "toy-1x4", 80, 24, false, ""};
+    static const struct screen mlp = {"commands", "mlp-2", "toy-1x4", 80, 24, false, "", NULL};
     struct tui_term *term;
     struct tui_app *app = start(&mlp, &term);
     const struct tui_command *command;

@@ -110,7 +110,7 @@ static void ctrl_z_suspends_and_fg_comes_back(void **state)
         MUST(&s, s.alternate && screen_wait(&s, "layer.0.fc", 5));
     }
     screen_type(&s, "j?");
-    MUST(&s, screen_wait(&s, "half a screen", 5));
+    MUST(&s, screen_wait(&s, "in the graph", 5));
     screen_type(&s, "qq");
     assert_int_equal(screen_end(&s, 10), 0);
     MUST(&s, screen_restored(&s));

@@ -40,18 +40,15 @@ static enum sc_status list_methods(row_writer row, void *user, struct sc_error *
 static enum sc_status list_formats(row_writer row, void *user, struct sc_error *err)
 {
     const struct sc_exporter *exporter;
-    struct sc_str about = {0};
+    char about[256];
+    (void)err;
     row(user, "json", "a plan: settings and the strategy of every op (solve --json, --out)");
     for (size_t i = 0; (exporter = sc_exporter_at(i)); i++) {
-        sc_str_clear(&about);
-        sc_str_add(&about, exporter->help);
-        if (exporter->variants)
-            sc_str_addf(&about, " (%s:%s)", exporter->name, exporter->variants);
-        row(user, exporter->name, sc_str_text(&about));
+        snprintf(about, sizeof about, "%s%s%s", exporter->help, exporter->variants ? "; behind a colon: " : "",
+                 exporter->variants ? exporter->variants : "");
+        row(user, exporter->name, about);
     }
-    enum sc_status status = about.failed ? sc_fail(err, SC_NO_MEMORY, "no memory for the list") : SC_OK;
-    sc_str_free(&about);
-    return status;
+    return SC_OK;
 }
 
 static enum sc_status list_samples(const char *folder, row_writer row, void *user, struct sc_error *err)

@@ -11,9 +11,11 @@
 /* What a piece of text is, not how it looks: X(id, name). Themes give it colours. */
 #define TUI_ROLE_MAP(X)                                                                                                \
     X(PLAIN, "plain")                                                                                                  \
-    X(DIM, "dim") X(HEADER, "header") X(CURSOR, "cursor") X(IDLE_CURSOR, "idle-cursor") X(CHOSEN, "chosen")            \
-        X(PINNED, "pinned") X(GOOD, "good") X(WARN, "warn") X(BAD, "bad") X(KEY, "key") X(TITLE, "title")              \
-            X(LANE, "lane") X(BORDER, "border") X(COMPUTE, "compute") X(COMM, "comm") X(MEMORY, "memory")
+    X(DIM, "dim")                                                                                                      \
+    X(HEADER, "header")                                                                                                \
+    X(CURSOR, "cursor") X(IDLE_CURSOR, "idle-cursor") X(CHOSEN, "chosen") X(PINNED, "pinned") X(GOOD, "good")          \
+        X(WARN, "warn") X(BAD, "bad") X(KEY, "key") X(TITLE, "title") X(LANE, "lane") X(BORDER, "border")              \
+            X(COMPUTE, "compute") X(COMM, "comm") X(MEMORY, "memory") X(FORWARD, "forward") X(BACKWARD, "backward")
 enum tui_role {
 #define X(id, name) TUI_##id,
     TUI_ROLE_MAP(X)

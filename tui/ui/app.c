@@ -72,20 +72,41 @@ void tui_say(struct tui_app *app, enum tui_role role, const char *format, ...)
 
 /* ---- model and plan ---- */
 
+/* Before the plan that they are about goes. */
+static void drop_answers(struct tui_app *app)
+{
+    tui_candidates_drop(app);
+    tui_positions_drop(app);
+    tui_timeline_drop(app);
+}
+
+/* The cursor of stages stays, or follows the cut that was moved. */
+static void place_stage(struct tui_app *app)
+{
+    const struct sc_plan *plan = tui_staged_plan(app);
+    int count = plan ? plan->stage_count : 0;
+    app->stage_list.count = count;
+    tui_list_move(&app->stage_list, 0);
+    for (int i = 1; app->followed && i < count; i++)
+        if (plan->stages[i].first_layer == app->followed)
+            app->stage_list.cursor = i;
+}
+
 void tui_set_plan(struct tui_app *app, struct sc_plan *plan)
 {
     if (plan == app->plan) { /* nothing better was found */
         sc_plan_free(plan);
         return;
     }
-    tui_candidates_drop(app);
+    drop_answers(app);
     sc_plan_free(app->plan);
     app->plan = plan;
     sc_graph_free(app->graph);
     app->graph = sc_graph_share(plan->graph);
     sc_cluster_free(app->cluster);
     app->cluster = sc_cluster_share(plan->cluster);
-    app->rows_stale = true;
+    place_stage(app);
+    tui_rows_build(app); /* rows name stages by number */
 }
 
 bool tui_plan_is_old(const struct tui_app *app)
@@ -182,17 +203,21 @@ bool tui_is_session(const char *path)
     return session;
 }
 
-/* A session of another model keeps the settings of this one: machine, mode and the like; not its pins. */
+/* A session of another model keeps the settings of this one: machine, mode and the like; not what names ops or layers.
+ */
 static enum sc_status new_session(const struct tui_app *app, const char *path, struct sc_session **out,
                                   struct sc_error *err)
 {
     struct sc_settings settings;
     sc_settings_init(&settings);
     bool ok = !app->session || sc_settings_copy(&settings, sc_session_settings(app->session));
-    for (int i = 0; i < settings.pins.count; i++)
-        sc_free(settings.pins.at[i]);
-    sc_free(settings.pins.at);
-    settings.pins = (struct sc_texts){0};
+    struct sc_texts *const of_model[] = {&settings.pins, &settings.cuts, &settings.no_cuts, &settings.stage_meshes};
+    for (size_t k = 0; k < SC_LEN(of_model); k++) {
+        for (int i = 0; i < of_model[k]->count; i++)
+            sc_free(of_model[k]->at[i]);
+        sc_free(of_model[k]->at);
+        *of_model[k] = (struct sc_texts){0};
+    }
     enum sc_status status = ok && sc_settings_set_model(&settings, path)
                                 ? sc_session_new(&settings, out, err)
                                 : sc_fail(err, SC_NO_MEMORY, "no memory to open %s", path);
@@ -218,7 +243,7 @@ bool tui_open(struct tui_app *app, const char *path)
         return false;
     }
     sc_session_free(app->session);
-    tui_candidates_drop(app);
+    drop_answers(app);
     sc_plan_free(app->before);
     sc_plan_free(app->plan);
     sc_graph_free(app->graph);
@@ -230,11 +255,12 @@ bool tui_open(struct tui_app *app, const char *path)
     app->graph = graph;
     app->cluster = cluster;
     app->recovered = false;
-    app->list = (struct tui_list){0};
+    app->list = app->stage_list = (struct tui_list){0};
+    app->followed = 0;
     app->filter[0] = '\0';
     app->rows_stale = true;
     app->view = TUI_VIEW_GRAPH;
-    app->pane = TUI_PANE_GRAPH;
+    app->pane = TUI_PANE_MAIN;
     tui_submit(app, false);
     return true;
 }
@@ -280,6 +306,27 @@ enum tui_role tui_describe_gap(const struct sc_plan *plan, bool brief, struct sc
     return TUI_WARN;
 }
 
+static bool begins_at(const struct sc_plan *plan, int layer)
+{
+    for (int i = 0; i < plan->stage_count; i++)
+        if (plan->stages[i].first_layer == layer)
+            return true;
+    return false;
+}
+
+/* ", 2 stages, were 1", ", 3 of 15 cuts moved" */
+static void say_stages(const struct sc_plan *old, const struct sc_plan *plan, struct sc_str *out)
+{
+    int moved = 0;
+    for (int i = 1; i < plan->stage_count; i++)
+        moved += !begins_at(old, plan->stages[i].first_layer);
+    if (old->stage_count != plan->stage_count)
+        sc_str_addf(out, ", %d stage%s, %s %d", plan->stage_count, plan->stage_count == 1 ? "" : "s",
+                    old->stage_count == 1 ? "was" : "were", old->stage_count);
+    else if (moved)
+        sc_str_addf(out, ", %d of %d cut%s moved", moved, plan->stage_count - 1, plan->stage_count == 2 ? "" : "s");
+}
+
 /* "solved in 21 ms: iteration +3.2 ms (+0.14 %), 3 ops changed" */
 static void say_plan(struct tui_app *app, const struct sc_plan *plan)
 {
@@ -309,11 +356,23 @@ static void say_plan(struct tui_app *app, const struct sc_plan *plan)
             sc_str_add(&text, ": iteration as before");
         if (changes >= 0)
             sc_str_addf(&text, ", %d op%s changed", changes, changes == 1 ? "" : "s");
+        say_stages(old, plan, &text);
     }
     tui_say(app, proven ? TUI_PLAIN : TUI_WARN, "%s", sc_str_text(&text));
     for (int i = 0; i < plan->warning_count; i++)
         tui_say(app, TUI_WARN, "%s", plan->warnings[i]);
     sc_str_free(&text);
+}
+
+/* To who has asked. */
+static void take_answer(struct tui_app *app, struct sc_result *result)
+{
+    if (app->asked == TUI_ASK_POSITIONS || app->asked == TUI_ASK_REASON)
+        tui_positions_answer(app, result);
+    else if (app->asked == TUI_ASK_TIMELINE)
+        tui_timeline_answer(app, result);
+    else
+        tui_candidates_answer(app, result);
 }
 
 void tui_app_results(struct tui_app *app)
@@ -323,22 +382,22 @@ void tui_app_results(struct tui_app *app)
     if (result.kind == SC_RESULT_PLAN && result.revision == app->wanted) {
         app->solving = result.more;
         tui_set_plan(app, result.plan);
-        if (!result.more)
+        if (!result.more) {
             say_plan(app, result.plan);
-    } else if (result.kind == SC_RESULT_PLAN) {
-        sc_plan_free(result.plan);
-    } else if (result.kind == SC_RESULT_DELTA || result.kind == SC_RESULT_WHY) {
-        tui_candidates_answer(app, &result);
-        sc_plan_free(result.plan);
+            app->followed = 0;
+        }
+        result.plan = NULL;
+    } else if (result.kind != SC_RESULT_PLAN && result.kind != SC_RESULT_ERROR) {
+        take_answer(app, &result);
     } else if (result.kind == SC_RESULT_ERROR && result.revision == app->wanted) {
-        tui_candidates_answer(app, &result);
+        bool question = app->asked != TUI_ASK_NOTHING;
+        take_answer(app, &result);
         app->solving = false;
         sc_error_format(&result.error, text, sizeof text);
-        tui_say(app, app->cancelled ? TUI_WARN : TUI_BAD, "%s", text);
+        if (!question || result.error.status != SC_CANCELLED)
+            tui_say(app, app->cancelled ? TUI_WARN : TUI_BAD, "%s", text);
     }
-    sc_free(result.delta);
-    sc_free(result.exact);
-    sc_free(result.why);
+    sc_result_free(&result);
 }
 
 /* ---- keys ---- */
@@ -463,7 +522,7 @@ void tui_app_free(struct tui_app *app)
     sc_map_free(&app->unrolled);
     tui_gutter_free(&app->gutter);
     sc_free(app->rows.at);
-    tui_candidates_drop(app);
+    drop_answers(app);
     tui_picker_free(app->picker);
     for (size_t i = 0; i < app->log.count; i++)
         sc_free(app->log.data[i]);

@@ -11,8 +11,18 @@
 
 /* ---- views ---- */
 
-enum tui_view_id { TUI_VIEW_GRAPH, TUI_VIEW_WHY, TUI_VIEW_HELP, TUI_VIEW_LOG, TUI_VIEW_PICKER, TUI_VIEW_COUNT };
-enum tui_pane { TUI_PANE_GRAPH, TUI_PANE_CANDIDATES };
+enum tui_view_id {
+    TUI_VIEW_GRAPH,
+    TUI_VIEW_STAGES,
+    TUI_VIEW_TIMELINE,
+    TUI_VIEW_WHY,
+    TUI_VIEW_HELP,
+    TUI_VIEW_LOG,
+    TUI_VIEW_PICKER,
+    TUI_VIEW_COUNT
+};
+/* Of a view, and what is beside it: the graph and candidates, stages and positions of a cut. */
+enum tui_pane { TUI_PANE_MAIN, TUI_PANE_BESIDE };
 
 /* A list with a cursor that is kept in sight. */
 struct tui_list {
@@ -32,6 +42,7 @@ struct tui_row {
     int repeat; /* index of the graph's repeat, -1: none */
     int depth;
     bool fold, open;
+    int cut; /* 0; or the line above stage `cut`, whose first op in sight is `op`: no copies, no costs */
 };
 struct tui_rows {
     struct tui_row *at;
@@ -48,8 +59,16 @@ struct tui_gutter {
     bool bundled; /* more lanes were wanted than there are */
 };
 
-/* What the worker can be asked about an op. */
-enum tui_question { TUI_ASK_NOTHING, TUI_ASK_WHAT_IF, TUI_ASK_WHY, TUI_ASK_DELTA };
+/* What the worker can be asked: about an op; about a cut; for the timeline. One question at a time. */
+enum tui_question {
+    TUI_ASK_NOTHING,
+    TUI_ASK_WHAT_IF,
+    TUI_ASK_WHY,
+    TUI_ASK_DELTA,
+    TUI_ASK_POSITIONS,
+    TUI_ASK_REASON,
+    TUI_ASK_TIMELINE
+};
 
 /* Where a list was drawn, for the mouse. */
 struct tui_hit {
@@ -98,6 +117,12 @@ struct tui_app {
     char *what_if; /* against what_if_choice; NULL: not known yet */
     int what_if_choice;
 
+    struct tui_list stage_list, position_list; /* stages of the plan, also in the timeline; see views/positions.c */
+    struct tui_positions *positions;           /* NULL until they are shown */
+    struct tui_time *time;                     /* of the timeline view; NULL until it is shown */
+    int followed; /* a layer: when a plan comes whose stage begins there, the cursor goes to that cut; 0: none */
+
+    enum tui_view_id why_of; /* the view that `why` explains: the graph's op, or the timeline */
     struct tui_list why_list, help_list, log_list, picker_list;
     struct tui_picker *picker; /* of the picker view; NULL until it is shown */
     SC_VEC(char *) log;
@@ -193,9 +218,13 @@ struct tui_view_ops {
     void (*enter)(struct tui_app *app);                               /* Enter; NULL: nothing */
     void (*update)(struct tui_app *app); /* before a paint: find what is missing; NULL: nothing */
     void (*render)(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* NULL: the list fills it */
+    int (*cursor)(struct tui_app *app, int width); /* columns of a row that the cursor covers; NULL: all */
+    void (*write)(struct tui_app *app,
+                  struct sc_str *out); /* what the text of the view has below rows; NULL: nothing */
 };
 extern const struct tui_view_ops tui_graph_view, tui_why_view, tui_help_view, tui_log_view, tui_picker_view;
-extern const struct tui_view_ops tui_candidates_view; /* beside the graph */
+extern const struct tui_view_ops tui_stages_view, tui_timeline_view;
+extern const struct tui_view_ops tui_candidates_view, tui_positions_view; /* beside the graph, beside stages */
 const struct tui_view_ops *tui_view(const struct tui_app *app);
 const struct tui_view_ops *tui_view_at(int index);
 void tui_view_render(struct tui_app *app, const struct tui_view_ops *view, struct tui_grid *grid, struct tui_rect rect);
@@ -210,6 +239,40 @@ const char *tui_why_text(const struct tui_app *app, bool *about_other);         
 int tui_render_why(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect); /* rows; grid NULL: only counts */
 void tui_render_fold(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row);
 void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
+/* Which constraints have no plan; false, and nothing drawn, when that is not so. */
+bool tui_render_conflict(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect);
+
+/* ---- stages and cuts ---- */
+
+/* The plan with its stages, when it is of the graph that is shown; else NULL. */
+const struct sc_plan *tui_staged_plan(const struct tui_app *app);
+void tui_describe_cut(const struct sc_plan *plan, int stage, struct sc_str *out); /* "1×4→1×4  10 MiB  0.9 ms" */
+/* Sentences, one a line: what passes to stage `stage` from the one before, and how long both are busy with it. */
+void tui_describe_transfer(const struct sc_plan *plan, int stage, struct sc_str *out);
+int tui_current_cut(const struct tui_app *app);   /* the stage that begins at the cut under the cursor; 0: none */
+int tui_current_layer(const struct tui_app *app); /* at which `c` would cut; -1: none */
+void tui_select_stage(struct tui_app *app, int stage);
+/* The text by which settings speak of a layer; NULL: they do not. */
+const char *tui_cut_text(const struct tui_app *app, const struct sc_texts *texts, int layer);
+/* Session commands that cut at `layer`; with `from` (a layer, or 0), instead of there. */
+void tui_cut_line(const struct tui_app *app, int from, int layer, struct sc_str *out);
+/* "+1.20 s", with its sign; "≤" in front unless exact. */
+void tui_format_delta(double seconds, bool exact, const char *mark, char *out, size_t size);
+void tui_format_percent(double fraction, char *out, size_t size); /* "+6.72 %", three significant digits */
+/* What the worker's answers about a plan are kept in: asked for by a view's update, dropped with the plan. */
+void tui_positions_update(struct tui_app *app);
+void tui_positions_answer(struct tui_app *app, struct sc_result *result);
+void tui_positions_drop(struct tui_app *app);
+bool tui_current_position(const struct tui_app *app, int *layer); /* under the cursor beside stages; false: none */
+void tui_timeline_answer(struct tui_app *app, struct sc_result *result); /* may take from it */
+void tui_timeline_drop(struct tui_app *app);
+const char *tui_timeline_words(const struct tui_app *app); /* NULL: there is no timeline */
+/* Timeline: steps in time (by events), windows, zoom (0: all of it); another schedule, by name, or the next. */
+void tui_timeline_step(struct tui_app *app, int by);
+void tui_timeline_page(struct tui_app *app, int by);
+void tui_timeline_end(struct tui_app *app, bool last);
+void tui_timeline_zoom(struct tui_app *app, double factor);
+void tui_timeline_schedule(struct tui_app *app, const char *arguments);
 /* Header, body, message and bottom bar. */
 void tui_render(struct tui_app *app, struct tui_grid *grid);
 
@@ -218,7 +281,7 @@ void tui_render(struct tui_app *app, struct tui_grid *grid);
 struct tui_command {
     const char *name;
     const char *keys;    /* separated by spaces: "j Down"; "gg" is two keys */
-    const char *context; /* view it works in; "" everywhere */
+    const char *context; /* views it works in; "" everywhere */
     const char *arguments, *help;
     void (*run)(struct tui_app *app, const char *arguments);
     bool undoable;
@@ -226,6 +289,7 @@ struct tui_command {
 };
 const struct tui_command *tui_command_at(size_t index); /* NULL past the end */
 const struct tui_command *tui_command_find(const char *name);
+bool tui_command_in(const struct tui_command *command, const char *view); /* does it work there? */
 /* The command of a key in a context; `previous` is the key before, for pairs. *wait: the key may begin a pair. */
 const struct tui_command *tui_command_of_key(const char *context, int previous, int key, bool *wait);
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "ui/app.h"
+#include "ui/commands.h"
 
 static struct tui_list *current_list(struct tui_app *app)
 {
@@ -39,15 +40,15 @@ MOTION(bottom, current_list(app)->count)
 static void run_pane(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
-    app->pane = app->pane == TUI_PANE_GRAPH ? TUI_PANE_CANDIDATES : TUI_PANE_GRAPH;
+    app->pane = app->pane == TUI_PANE_MAIN ? TUI_PANE_BESIDE : TUI_PANE_MAIN;
 }
 
 static void run_left(struct tui_app *app, const char *arguments)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
     (void)arguments;
-    if (app->pane == TUI_PANE_CANDIDATES) {
-        app->pane = TUI_PANE_GRAPH;
+    if (app->pane == TUI_PANE_BESIDE || app->view != TUI_VIEW_GRAPH) {
+        app->pane = TUI_PANE_MAIN;
         return;
     }
     while (row && row->depth && app->list.cursor > 0) /* up to the head of the block */
@@ -67,10 +68,13 @@ static void run_enter(struct tui_app *app, const char *arguments)
 
 static void run_back(struct tui_app *app, const char *arguments)
 {
-    if (app->view != TUI_VIEW_GRAPH && app->session) {
+    bool beside = app->view == TUI_VIEW_GRAPH || app->view == TUI_VIEW_STAGES;
+    if (beside && app->pane == TUI_PANE_BESIDE) {
+        app->pane = TUI_PANE_MAIN;
+    } else if (app->view == TUI_VIEW_WHY) {
+        app->view = app->why_of;
+    } else if (app->view != TUI_VIEW_GRAPH && app->session) {
         app->view = TUI_VIEW_GRAPH;
-    } else if (app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_CANDIDATES) {
-        app->pane = TUI_PANE_GRAPH;
     } else if (app->filter[0]) {
         app->filter[0] = '\0';
         app->rows_stale = true;
@@ -155,9 +159,9 @@ static void run_parameters(struct tui_app *app, const char *arguments)
 
 /* ---- pins ---- */
 
-static bool plan_is_here(struct tui_app *app)
+bool tui_plan_is_here(struct tui_app *app)
 {
-    if (app->plan && app->plan->choice && app->plan->graph == app->graph)
+    if (tui_staged_plan(app))
         return true;
     tui_say(app, TUI_WARN, "there is no plan yet");
     return false;
@@ -169,9 +173,13 @@ static void run_pin(struct tui_app *app, const char *arguments)
     struct sc_str command = {0};
     char strategy[64];
     (void)arguments;
-    if (!row || !plan_is_here(app))
+    if (!row || !tui_plan_is_here(app))
         return;
-    if (app->pane == TUI_PANE_CANDIDATES && !row->fold && app->candidate_list.cursor < app->candidate_count) {
+    if (row->cut) {
+        tui_run_cut(app, "");
+        return;
+    }
+    if (app->pane == TUI_PANE_BESIDE && !row->fold && app->candidate_list.cursor < app->candidate_count) {
         tui_row_command(app, row, "pin", app->candidates[app->candidate_list.cursor].strategy, &command);
     } else if (!row->fold) {
         sc_plan_op_strategy(app->plan, row->op, strategy, sizeof strategy);
@@ -198,6 +206,10 @@ static void run_unpin(struct tui_app *app, const char *arguments)
     (void)arguments;
     if (!row || !app->plan || app->plan->graph != app->graph)
         return;
+    if (row->cut) {
+        tui_run_uncut(app, "");
+        return;
+    }
     for (int k = 0; k < length; k++) {
         struct tui_row op = *row;
         op.op += k;
@@ -309,7 +321,7 @@ static void run_costliest(struct tui_app *app, const char *arguments)
     int best = -1;
     double most = -1;
     (void)arguments;
-    if (!plan_is_here(app))
+    if (!tui_plan_is_here(app))
         return;
     for (int i = 0; i < app->rows.count; i++) {
         struct sc_op_cost cost;
@@ -330,6 +342,8 @@ static void run_costliest(struct tui_app *app, const char *arguments)
 static void run_help(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
+    if (app->view == TUI_VIEW_STAGES)
+        app->pane = TUI_PANE_MAIN;
     app->view = app->view == TUI_VIEW_HELP ? (app->session ? TUI_VIEW_GRAPH : TUI_VIEW_PICKER) : TUI_VIEW_HELP;
 }
 
@@ -337,7 +351,12 @@ static void run_why(struct tui_app *app, const char *arguments)
 {
     (void)arguments;
     app->why_list = (struct tui_list){0};
-    app->view = app->view == TUI_VIEW_WHY ? TUI_VIEW_GRAPH : TUI_VIEW_WHY;
+    if (app->view == TUI_VIEW_WHY) {
+        app->view = app->why_of;
+    } else {
+        app->why_of = app->view == TUI_VIEW_TIMELINE ? TUI_VIEW_TIMELINE : TUI_VIEW_GRAPH;
+        app->view = TUI_VIEW_WHY;
+    }
 }
 
 static void run_log(struct tui_app *app, const char *arguments)
@@ -352,142 +371,13 @@ static void run_models(struct tui_app *app, const char *arguments)
     app->view = TUI_VIEW_PICKER;
 }
 
-static void run_open(struct tui_app *app, const char *arguments)
-{
-    if (*arguments)
-        tui_open(app, arguments);
-    else
-        tui_edit_begin(app, ':', "open ");
-}
-
-static void run_recover(struct tui_app *app, const char *arguments)
-{
-    char path[600];
-    (void)arguments;
-    if (!tui_autosave_path(path, sizeof path)) {
-        tui_say(app, TUI_WARN, "there is nothing to recover");
-    } else if (tui_open(app, path)) {
-        app->session_path[0] = '\0'; /* it wants a name of its own */
-        app->recovered = true;
-    }
-}
-
-static void run_write_plan(struct tui_app *app, const char *arguments)
-{
-    struct sc_str text = {0};
-    struct sc_error err = {0};
-    char message[600];
-    if (!plan_is_here(app))
-        return;
-    if (!*arguments) {
-        tui_edit_begin(app, ':', "write-plan ");
-        return;
-    }
-    if (sc_plan_write_json(app->plan, &text, &err) != SC_OK ||
-        sc_file_write(arguments, sc_str_text(&text), text.length, &err) != SC_OK) {
-        sc_error_format(&err, message, sizeof message);
-        tui_say(app, TUI_BAD, "%s", message);
-    } else {
-        tui_say(app, TUI_GOOD, "plan written to %s", arguments);
-    }
-    sc_str_free(&text);
-}
-
-/* What the cursor is in, as text, in full; and under candidates why. */
-static void run_write_view(struct tui_app *app, const char *arguments)
-{
-    struct sc_str text = {0};
-    struct sc_error err = {0};
-    char message[600];
-    bool about_other;
-    const struct tui_view_ops *view = tui_focused(app);
-    const char *why = tui_why_text(app, &about_other);
-    if (!*arguments) {
-        tui_edit_begin(app, ':', "write-view ");
-        return;
-    }
-    bool ok = tui_view_write(app, view, app->grid.width < 80 ? 80 : app->grid.width, &text);
-    if (ok && view == &tui_candidates_view && why)
-        sc_str_addf(&text, "\n%s", why);
-    if (!ok || text.failed)
-        sc_fail(&err, SC_NO_MEMORY, "no memory to write the view");
-    else
-        sc_file_write(arguments, sc_str_text(&text), text.length, &err);
-    sc_error_format(&err, message, sizeof message);
-    if (err.status == SC_OK)
-        tui_say(app, TUI_GOOD, "view written to %s", arguments);
-    else
-        tui_say(app, TUI_BAD, "%s", message);
-    sc_str_free(&text);
-}
-
-/* Where the session goes: its own file, or one named after the model, in the current folder. */
-static void session_file(const struct tui_app *app, char *out, size_t size)
-{
-    if (app->session_path[0])
-        snprintf(out, size, "%s", app->session_path);
-    else
-        snprintf(out, size, "%s.session.json", app->graph ? app->graph->name : "stagecut");
-}
-
-static bool save_to(struct tui_app *app, const char *path)
-{
-    struct sc_error err = {0};
-    char message[600];
-    if (sc_session_save(app->session, path, &err) != SC_OK) {
-        sc_error_format(&err, message, sizeof message);
-        tui_say(app, TUI_BAD, "%s", message);
-        return false;
-    }
-    tui_autosave_drop(app);
-    if (path != app->session_path)
-        snprintf(app->session_path, sizeof app->session_path, "%s", path);
-    tui_say(app, TUI_GOOD, "session saved to %s", path);
-    return true;
-}
-
-static void run_save(struct tui_app *app, const char *arguments)
-{
-    char path[sizeof app->session_path], line[sizeof path + 8];
-    if (!app->session) {
-        tui_say(app, TUI_WARN, "there is nothing to save yet");
-    } else if (*arguments || app->session_path[0]) {
-        save_to(app, *arguments ? arguments : app->session_path);
-    } else { /* offers a name */
-        session_file(app, path, sizeof path);
-        snprintf(line, sizeof line, "save %s", path);
-        tui_edit_begin(app, ':', line);
-    }
-}
-
-static void run_save_quit(struct tui_app *app, const char *arguments)
-{
-    char path[sizeof app->session_path];
-    session_file(app, path, sizeof path);
-    if (!app->session || save_to(app, *arguments ? arguments : path))
-        app->quit = true;
-}
-
-static void run_quit(struct tui_app *app, const char *arguments)
-{
-    char path[sizeof app->session_path];
-    bool unsaved = app->session && (sc_session_dirty(app->session) || app->recovered);
-    if (!unsaved || strcmp(arguments, "!") == 0) {
-        app->quit = true;
-        return;
-    }
-    session_file(app, path, sizeof path);
-    app->confirm_quit = true;
-    tui_say(app, TUI_WARN, "save changes to %s?  y yes  n no  any other key stays", path);
-}
-
 static void run_copy(struct tui_app *app, const char *arguments)
 {
     struct sc_str text = {0};
     (void)arguments;
     bool about_other;
     const char *why = tui_why_text(app, &about_other);
-    if (app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_CANDIDATES && why)
+    if (app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_BESIDE && why)
         sc_str_add(&text, why);
     else
         tui_focused(app)->text(app, current_list(app)->cursor, &text);
@@ -537,6 +427,29 @@ static void run_command(struct tui_app *app, const char *arguments)
     tui_edit_begin(app, ':', "");
 }
 
+/* ---- the timeline ---- */
+
+#define ON_TIMELINE(id, call)                                                                                          \
+    static void run_##id(struct tui_app *app, const char *arguments)                                                   \
+    {                                                                                                                  \
+        (void)arguments;                                                                                               \
+        call;                                                                                                          \
+    }
+ON_TIMELINE(later, tui_timeline_step(app, 1))
+ON_TIMELINE(earlier, tui_timeline_step(app, -1))
+ON_TIMELINE(time_on, tui_timeline_page(app, 1))
+ON_TIMELINE(time_back, tui_timeline_page(app, -1))
+ON_TIMELINE(time_begin, tui_timeline_end(app, false))
+ON_TIMELINE(time_end, tui_timeline_end(app, true))
+ON_TIMELINE(zoom_in, tui_timeline_zoom(app, 2))
+ON_TIMELINE(zoom_out, tui_timeline_zoom(app, 0.5))
+ON_TIMELINE(zoom_all, tui_timeline_zoom(app, 0))
+
+static void run_simulate(struct tui_app *app, const char *arguments)
+{
+    tui_timeline_schedule(app, arguments);
+}
+
 static const struct tui_command commands[] = {
     {"help", "? F1", "", "", "all keys and commands; Enter runs the one under the cursor", run_help, false, "Help"},
     {"down", "j Down", "", "", "next line", run_down, false, NULL},
@@ -549,8 +462,37 @@ static const struct tui_command commands[] = {
      "Open"},
     {"back", "q", "", "", "back; at the root, quit", run_back, false, "Back"},
     {"escape", "Esc", "", "", "back, without quitting", run_escape, false, NULL},
-    {"left", "h Left", "graph", "", "back to the graph, or close the block", run_left, false, NULL},
-    {"pane", "Tab S-Tab", "graph", "", "between graph and candidates", run_pane, false, "Pane"},
+    {"graph", "1", "", "", "ops, how they are sharded, and where the stages are cut", tui_run_graph, false, NULL},
+    {"candidates", "2", "", "", "the op's other strategies, and what they would change", tui_run_candidates, false,
+     NULL},
+    {"stages", "3", "", "", "pipeline stages: time, memory, and where else to cut", tui_run_stages, false, NULL},
+    {"timeline", "4", "", "", "the schedule over time, step by step", tui_run_timeline, false, NULL},
+    {"left", "h Left", "graph stages", "", "back from the pane beside; in the graph, close the block", run_left, false,
+     NULL},
+    {"pane", "Tab S-Tab", "graph stages", "", "to the pane beside, and back", run_pane, false, "Pane"},
+    {"cut-here", "c", "graph stages", "",
+     "a stage begins here: at the layer under the cursor, of folded copies at the middle one", tui_run_cut, true,
+     "Cut"},
+    {"forbid-cut", "C", "graph stages", "", "no stage begins here", tui_run_no_cut, true, NULL},
+    {"uncut-here", "x", "graph stages", "", "take back what was said about a cut here", tui_run_uncut, true, NULL},
+    {"cut-later", ">", "graph stages", "", "move the cut under the cursor on by a layer", tui_run_cut_later, true,
+     NULL},
+    {"cut-earlier", "<", "graph stages", "", "move it back by a layer", tui_run_cut_earlier, true, NULL},
+    {"next-cut", "]", "graph stages", "", "to the next cut", tui_run_next_cut, false, NULL},
+    {"previous-cut", "[", "graph stages", "", "to the cut before", tui_run_previous_cut, false, NULL},
+    {"stages-auto", "A", "graph stages", "", "as many stages as are best", tui_run_stages_auto, true, NULL},
+    {"later", "l Right", "timeline", "", "to the next moment at which anything begins or ends", run_later, false,
+     "Step"},
+    {"earlier", "h Left", "timeline", "", "to the moment before", run_earlier, false, NULL},
+    {"time-on", "Ctrl-D PgDn", "timeline", "", "a window on", run_time_on, false, NULL},
+    {"time-back", "Ctrl-U PgUp", "timeline", "", "a window back", run_time_back, false, NULL},
+    {"time-begin", "gg Home", "timeline", "", "to the beginning of the iteration", run_time_begin, false, NULL},
+    {"time-end", "G End", "timeline", "", "to its end", run_time_end, false, NULL},
+    {"zoom-in", "+ =", "timeline", "", "less time, larger", run_zoom_in, false, "Zoom"},
+    {"zoom-out", "-", "timeline", "", "more time, smaller", run_zoom_out, false, NULL},
+    {"zoom-all", "0", "timeline", "", "the whole iteration", run_zoom_all, false, "All"},
+    {"simulate", "s", "timeline", "[SCHEDULE [CHUNKS]]", "this plan under another schedule: 1f1b, gpipe, interleaved",
+     run_simulate, false, "Schedule"},
     {"pin-this", "p", "graph", "", "pin what is under the cursor, on all copies of its block that the row stands for",
      run_pin, true, "Pin"},
     {"unpin-this", "P", "graph", "", "take the pin back", run_unpin, true, "Unpin"},
@@ -574,18 +516,18 @@ static const struct tui_command commands[] = {
      false, "Why"},
     {"log", "L", "", "", "what was said", run_log, false, NULL},
     {"models", "M", "", "", "choose another sample", run_models, false, NULL},
-    {"open", "", "", "FILE", "open a model file, a sample by name, or a session", run_open, false, NULL},
-    {"recover", "", "", "", "open the changes that were kept when a terminal went away", run_recover, false, NULL},
-    {"save", "Ctrl-S", "", "[FILE]", "save the session", run_save, false, NULL},
-    {"save-quit", "", "", "[FILE]", "save the session and leave", run_save_quit, false, NULL},
-    {"write-view", "", "", "FILE", "write what the cursor is in as text, all of it", run_write_view, false, NULL},
-    {"write-plan", "", "", "[FILE]", "write the plan as JSON", run_write_plan, false, NULL},
+    {"open", "", "", "FILE", "open a model file, a sample by name, or a session", tui_run_open, false, NULL},
+    {"recover", "", "", "", "open the changes that were kept when a terminal went away", tui_run_recover, false, NULL},
+    {"save", "Ctrl-S", "", "[FILE]", "save the session", tui_run_save, false, NULL},
+    {"save-quit", "", "", "[FILE]", "save the session and leave", tui_run_save_quit, false, NULL},
+    {"write-view", "", "", "FILE", "write what the cursor is in as text, all of it", tui_run_write_view, false, NULL},
+    {"write-plan", "", "", "[FILE]", "write the plan as JSON", tui_run_write_plan, false, NULL},
     {"copy", "y", "", "", "copy the line, or why, to the clipboard", run_copy, false, NULL},
     {"theme", "", "", "NAME", "colours: dark, light, contrast, mono", run_theme, false, NULL},
     {"mouse", "m", "", "", "use the mouse, or leave it to the terminal", run_mouse, false, NULL},
     {"redraw", "Ctrl-L", "", "", "draw the screen anew", run_redraw, false, NULL},
     {"suspend", "Ctrl-Z", "", "", "to the shell; fg comes back", run_suspend, false, NULL},
-    {"quit", "", "", "[!]", "leave; asks when the session is not saved", run_quit, false, NULL},
+    {"quit", "", "", "[!]", "leave; asks when the session is not saved", tui_run_quit, false, NULL},
 };
 
 const struct tui_command *tui_command_at(size_t index)
@@ -599,6 +541,17 @@ const struct tui_command *tui_command_find(const char *name)
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     return NULL;
+}
+
+bool tui_command_in(const struct tui_command *command, const char *view)
+{
+    size_t length = strlen(view);
+    const char *at = command->context;
+    while (*at && (strncmp(at, view, length) != 0 || (at[length] && at[length] != ' '))) {
+        at += strcspn(at, " ");
+        at += *at == ' ';
+    }
+    return !*command->context || *at;
 }
 
 /* Does one of the space-separated names in `keys` mean this key? A two-letter name is a pair. */
@@ -622,18 +575,19 @@ static bool key_listed(const char *keys, int previous, int key, bool *wait)
 
 const struct tui_command *tui_command_of_key(const char *context, int previous, int key, bool *wait)
 {
-    for (int round = 0; round < 2; round++, previous = 0) { /* a key that makes no pair stands for itself */
-        for (size_t i = 0; i < SC_LEN(commands); i++) {
-            bool here = !commands[i].context[0] || strcmp(commands[i].context, context) == 0;
-            if (here && key_listed(commands[i].keys, previous, key, wait)) {
-                *wait = false;
-                return &commands[i];
-            }
+    const struct tui_command *found = NULL;
+    for (int round = 0; round < 2 && !found; round++, previous = 0) { /* a key that makes no pair stands for itself */
+        for (size_t i = 0; i < SC_LEN(commands); i++) { /* what is of a view goes before what is everywhere */
+            const struct tui_command *c = &commands[i];
+            if (tui_command_in(c, context) && key_listed(c->keys, previous, key, wait) &&
+                (!found || (!*found->context && *c->context)))
+                found = c;
         }
         if (!previous)
             break;
     }
-    return NULL;
+    *wait &= !found;
+    return found;
 }
 
 void tui_run(struct tui_app *app, const char *line)
@@ -647,12 +601,14 @@ void tui_run(struct tui_app *app, const char *line)
     const char *arguments = line + length + strspn(line + length, " ");
     const struct tui_command *command = tui_command_find(name);
     const struct sc_verb *verb;
-    if (command && (!command->context[0] || strcmp(command->context, tui_view(app)->name) == 0)) {
+    if (command && tui_command_in(command, tui_view(app)->name)) {
         command->run(app, arguments);
         return;
     }
     if (command) {
-        tui_say(app, TUI_WARN, "%s belongs to the %s view", name, command->context);
+        const char *more = strchr(command->context, ' ');
+        tui_say(app, TUI_WARN, "%s belongs to the %.*s view%s%s", name, (int)strcspn(command->context, " "),
+                command->context, more ? ", and that of" : "", more ? more : "");
         return;
     }
     for (size_t i = 0; (verb = sc_session_verb_at(i)); i++)

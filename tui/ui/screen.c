@@ -10,8 +10,10 @@
 #include "ui/app.h"
 
 static const struct tui_view_ops *const views[TUI_VIEW_COUNT] = {
-    [TUI_VIEW_GRAPH] = &tui_graph_view, [TUI_VIEW_WHY] = &tui_why_view,       [TUI_VIEW_HELP] = &tui_help_view,
-    [TUI_VIEW_LOG] = &tui_log_view,     [TUI_VIEW_PICKER] = &tui_picker_view,
+    [TUI_VIEW_GRAPH] = &tui_graph_view,       [TUI_VIEW_STAGES] = &tui_stages_view,
+    [TUI_VIEW_TIMELINE] = &tui_timeline_view, [TUI_VIEW_WHY] = &tui_why_view,
+    [TUI_VIEW_HELP] = &tui_help_view,         [TUI_VIEW_LOG] = &tui_log_view,
+    [TUI_VIEW_PICKER] = &tui_picker_view,
 };
 
 const struct tui_view_ops *tui_view(const struct tui_app *app)
@@ -37,12 +39,15 @@ static void describe_machine(const struct tui_app *app, struct sc_str *out)
     int devices = plan ? 0 : cluster->hosts * cluster->devices_per_host, stages = plan ? plan->stage_count : 0;
     for (int i = 0; i < stages; i++)
         devices += plan->stages[i].hosts * plan->stages[i].devices;
-    if (plan && !stages)
+    bool none = plan && !stages && plan->settings.stages_max > 0; /* its costs are of some part of the machine */
+    if (none)
+        devices = plan->settings.devices ? (int)plan->settings.devices : cluster->hosts * cluster->devices_per_host;
+    else if (plan && !stages)
         devices = plan->costs->mesh.hosts * plan->costs->mesh.devices;
     sc_str_addf(out, "%d\xc3\x97%.*s", devices, (int)strcspn(cluster->device.name, "- "), cluster->device.name);
     if (stages > 1)
         sc_str_addf(out, " in %d stages", stages);
-    for (int a = 0; plan && stages < 2 && a < plan->costs->mesh.axes.count; a++)
+    for (int a = 0; plan && !none && stages < 2 && a < plan->costs->mesh.axes.count; a++)
         sc_str_addf(out, " %c=%d", sc_axis_name(a), plan->costs->mesh.axes.size[a]);
 }
 
@@ -222,7 +227,7 @@ static void draw_bar(const struct tui_app *app, struct tui_grid *grid, struct tu
     int x = 1;
     for (size_t i = 0; (command = tui_command_at(i)); i++) {
         char key[16];
-        if (!command->bar || (command->context[0] && strcmp(command->context, context) != 0))
+        if (!command->bar || !tui_command_in(command, context))
             continue;
         snprintf(key, sizeof key, "%.*s", (int)strcspn(command->keys, " "), command->keys);
         int width = tui_text_width(key) + 1 + tui_text_width(command->bar);

@@ -18,7 +18,7 @@ static const struct sc_candidate *selected(const struct tui_app *app)
 
 void tui_candidates_drop(struct tui_app *app)
 {
-    const struct sc_candidate *c = app->pane == TUI_PANE_CANDIDATES ? selected(app) : NULL;
+    const struct sc_candidate *c = app->pane == TUI_PANE_BESIDE ? selected(app) : NULL;
     app->kept_op = c ? app->candidate_op : -1;
     snprintf(app->kept_strategy, sizeof app->kept_strategy, "%s", c ? c->strategy : "");
     sc_free(app->candidates);
@@ -38,7 +38,7 @@ void tui_candidates_drop(struct tui_app *app)
 static const struct sc_candidate *other_selected(const struct tui_app *app)
 {
     const struct sc_candidate *c = selected(app);
-    return app->pane == TUI_PANE_CANDIDATES && c && !c->chosen ? c : NULL;
+    return app->pane == TUI_PANE_BESIDE && c && !c->chosen ? c : NULL;
 }
 
 /* What is wanted most: what the strategy under the cursor would change, why the plan has its own, exact Δ of all. A
@@ -151,17 +151,10 @@ static struct columns measure(int width)
     return c;
 }
 
-/* "+6.72 %", three significant digits. */
-static void format_percent(double fraction, char *out, size_t size)
-{
-    double percent = 100 * fraction, magnitude = fabs(percent);
-    snprintf(out, size, "%+.*f %%", magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2, percent);
-}
-
 static void draw_delta(struct tui_grid *grid, struct tui_rect rect, int x, int y, const struct sc_candidate *c,
                        double objective)
 {
-    char text[32], seconds[24];
+    char text[32];
     if (c->chosen) {
         tui_right(grid, rect, x, y, 10, TUI_CHOSEN, "now");
         return;
@@ -174,10 +167,9 @@ static void draw_delta(struct tui_grid *grid, struct tui_rect rect, int x, int y
         tui_right(grid, rect, x, y, DELTA - 1, TUI_BAD, "impossible");
         return;
     }
-    sc_format_seconds(fabs(c->delta_s), seconds, sizeof seconds);
-    snprintf(text, sizeof text, "%s%s%s", c->exact ? "" : "\xe2\x89\xa5", c->delta_s < 0 ? "-" : "+", seconds);
+    tui_format_delta(c->delta_s, c->exact, "\xe2\x89\xa5", text, sizeof text);
     tui_right(grid, rect, x, y, 10, !c->exact ? TUI_DIM : c->delta_s < 0 ? TUI_GOOD : TUI_PLAIN, text);
-    format_percent(c->delta_s / objective, text, sizeof text);
+    tui_format_percent(c->delta_s / objective, text, sizeof text);
     tui_right(grid, rect, x + 10, y, DELTA - 11, c->delta_s < 0 && c->exact ? TUI_GOOD : TUI_DIM, text);
 }
 
@@ -219,7 +211,7 @@ static const char *what_delta_is(const struct sc_plan *plan)
 static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
-    if (!row)
+    if (!row || row->cut)
         return;
     static const char *const heads[] = {"compute", "comm", "memory"};
     const struct columns columns = measure(rect.width);
@@ -277,16 +269,44 @@ const struct tui_view_ops tui_candidates_view = {
 
 /* ---- beside the graph ---- */
 
-/* Which constraints cannot hold together. */
-static void draw_conflict(const struct sc_plan *plan, struct tui_grid *grid, struct tui_rect rect)
+bool tui_render_conflict(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
+    const struct sc_plan *plan = app->plan;
     int y = 2;
+    if (!plan || plan->choice || !plan->conflict_count || app->solving)
+        return false;
     tui_text(grid, rect, 0, 0, TUI_BAD, "No plan satisfies these together:");
     for (int i = 0; i < plan->conflict_count; i++) {
         struct tui_rect line = {rect.x + 2, rect.y + y, rect.width - 2, rect.height - y};
         y += tui_paragraph(grid, line, 0, TUI_PLAIN, plan->conflicts[i], strlen(plan->conflicts[i]));
     }
-    tui_text(grid, rect, 0, y + 1, TUI_DIM, "u takes the last change back; :unpin GLOB and :set memory GIB loosen one");
+    tui_text(grid, rect, 0, y + 1, TUI_DIM,
+             plan->settings.stages_max ? "u takes the last change back; :uncut LAYER and :set memory GIB loosen one"
+                                       : "u takes the last change back; :unpin GLOB and :set memory GIB loosen one");
+    return true;
+}
+
+/* A line between stages: what passes there. */
+static void draw_cut(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct tui_row *row)
+{
+    const struct sc_plan *plan = tui_staged_plan(app);
+    struct sc_str text = {0};
+    char name[256];
+    if (!plan || row->cut >= plan->stage_count)
+        return;
+    tui_row_name(app, row, name, sizeof name);
+    tui_textf(grid, rect, 0, 0, TUI_TITLE, "%s: stage %d begins", name, row->cut);
+    tui_describe_transfer(plan, row->cut, &text);
+    sc_str_add(&text, "c pins it here, < and > move it, C forbids it, x takes back what you said. "
+                      "3 shows what other positions would cost.");
+    int y = 2;
+    for (const char *line = sc_str_text(&text); *line; line += *line == '\n') {
+        struct tui_rect part = {rect.x, rect.y + y, rect.width, rect.height - y};
+        size_t length = strcspn(line, "\n");
+        y += tui_paragraph(grid, part, 0, TUI_PLAIN, line, length);
+        line += length;
+    }
+    sc_str_free(&text);
 }
 
 /* The list has the room it needs, but leaves half of it to the reasons when they need that. */
@@ -294,10 +314,10 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
     struct tui_rect body = {rect.x, rect.y + 2, rect.width, rect.height - 2}, reasons = body;
-    if (tui_current_op(app) < 0)
+    if (!row || tui_render_conflict(app, grid, rect))
         return;
-    if (app->plan && !app->plan->choice && app->plan->conflict_count && !app->solving) {
-        draw_conflict(app->plan, grid, rect);
+    if (row->cut) {
+        draw_cut(app, grid, rect, row);
         return;
     }
     if (row->fold) {
@@ -317,7 +337,7 @@ void tui_render_candidates(struct tui_app *app, struct tui_grid *grid, struct tu
         rect.height -= reasons.height;
         tui_render_why(app, grid, reasons);
     }
-    tui_list_render(app, &tui_candidates_view, grid, rect, TUI_PANE_CANDIDATES);
+    tui_list_render(app, &tui_candidates_view, grid, rect, TUI_PANE_BESIDE);
     for (int y = 2; tui_plan_is_old(app) && y < rect.height; y++)
         tui_tint(grid, rect, y, TUI_DIM);
 }

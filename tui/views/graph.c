@@ -31,14 +31,20 @@ static uint32_t lane_glyph(uint8_t mask)
     return glyphs[mask & 15];
 }
 
-/* Widths of the columns on the right, by the room there is. */
+/* Widths of the columns, by the room there is. A plan of several stages has a column for them on the left. */
 struct columns {
-    int gutter, name, strategy, compute, comm, memory;
+    int stage, gutter, name, strategy, compute, comm, memory;
 };
 
-static struct columns measure(const struct tui_app *app, int width)
+/* Takes the stages' column off the rect. */
+static struct columns measure(const struct tui_app *app, struct tui_rect *rect)
 {
-    struct columns c = {.gutter = 2 * app->gutter.lanes + 1, .compute = 9, .comm = 9, .memory = 9};
+    const struct sc_plan *plan = tui_staged_plan(app);
+    int stage = !plan || plan->stage_count == 1 ? 0 : plan->stage_count > 10 ? 3 : 2;
+    int width = rect->width - stage;
+    rect->x += stage;
+    rect->width = width;
+    struct columns c = {.stage = stage, .gutter = 2 * app->gutter.lanes + 1, .compute = 9, .comm = 9, .memory = 9};
     if (width < 62)
         c.memory = 0;
     if (width < 52)
@@ -58,9 +64,12 @@ static struct columns measure(const struct tui_app *app, int width)
 
 static void draw_head(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
-    const struct columns columns = measure(app, rect.width), *c = &columns;
+    struct tui_rect whole = rect;
+    const struct columns columns = measure(app, &rect), *c = &columns;
     int x = c->gutter + c->name;
     int end = tui_text(grid, rect, 1, 0, TUI_TITLE, "graph");
+    if (c->stage)
+        tui_text(grid, whole, 0, 0, TUI_DIM, "st");
     if (app->filter[0])
         end = tui_textf(grid, rect, end + 1, 0, TUI_WARN, "only '%s'", app->filter);
     if (tui_plan_is_old(app))
@@ -92,6 +101,44 @@ static void draw_lanes(const struct tui_app *app, struct tui_grid *grid, struct 
         tui_put(grid, part, 2 * app->gutter.node[index], y, row->fold ? 0x25b8 : 0x25cf, role);
     else
         tui_put(grid, rect, width, y, 0x25be, role);
+}
+
+/* Numbers of a plan that is no longer wanted are not to be taken for those of the new one. */
+static enum tui_role aged(const struct tui_app *app, enum tui_role role)
+{
+    return tui_plan_is_old(app) ? TUI_DIM : role;
+}
+
+/* The stage of a row's op; of a fold, of its first op that computes. */
+static void draw_stage(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int width,
+                       const struct tui_row *row)
+{
+    char text[16];
+    int op = row->op;
+    while (row->fold && op < row->op + row->length - 1 && app->graph->ops[op].operand_count == 0)
+        op++;
+    snprintf(text, sizeof text, "%d", sc_plan_stage_of_op(app->plan, op));
+    tui_right(grid, rect, 0, 0, width - 1, TUI_DIM, text);
+}
+
+/* A line across all columns and lanes: where a stage begins, what passes and how long that takes a microbatch. */
+static void draw_cut(const struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, const struct columns *c,
+                     int index)
+{
+    const struct tui_row *row = tui_row_at(app, index);
+    struct sc_str text = {0};
+    char name[256];
+    bool pinned = tui_row_pinned(app, row);
+    tui_fill(grid, rect, 0, 0x2500, TUI_BORDER);
+    for (int x = 0; app->gutter.mask && x < 2 * app->gutter.lanes && x < c->gutter; x++)
+        if (app->gutter.mask[index][x])
+            tui_put(grid, rect, x, 0, 0x253c, TUI_LANE);
+    tui_row_name(app, row, name, sizeof name);
+    sc_str_addf(&text, " %s%s  ", name, pinned ? " (pinned)" : "");
+    tui_describe_cut(app->plan, row->cut, &text);
+    sc_str_add(&text, " ");
+    tui_text(grid, rect, c->gutter + 1, 0, aged(app, pinned ? TUI_PINNED : TUI_TITLE), sc_str_text(&text));
+    sc_str_free(&text);
 }
 
 /* How many kinds of strategies a folded block has in use. */
@@ -131,12 +178,6 @@ static void row_strategy(const struct tui_app *app, const struct tui_row *row, c
         snprintf(out, size, "%d kinds", kinds);
 }
 
-/* Numbers of a plan that is no longer wanted are not to be taken for those of the new one. */
-static enum tui_role aged(const struct tui_app *app, enum tui_role role)
-{
-    return tui_plan_is_old(app) ? TUI_DIM : role;
-}
-
 static void draw_cost(struct tui_grid *grid, struct tui_rect rect, int x, int y, int width, double value,
                       void (*format)(double, char *, size_t), enum tui_role role)
 {
@@ -153,9 +194,16 @@ static void draw_cost(struct tui_grid *grid, struct tui_rect rect, int x, int y,
 
 static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect, int index)
 {
-    const struct columns columns = measure(app, rect.width), *c = &columns;
+    struct tui_rect whole = rect;
+    const struct columns columns = measure(app, &rect), *c = &columns;
     const int y = 0;
     const struct tui_row *row = tui_row_at(app, index);
+    if (row->cut) {
+        draw_cut(app, grid, whole, c, index);
+        return;
+    }
+    if (c->stage)
+        draw_stage(app, grid, whole, c->stage, row);
     char name[256], strategy[64];
     struct sc_op_cost cost;
     bool pinned = tui_row_pinned(app, row);
@@ -190,7 +238,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
 
 static void draw_graph(struct tui_app *app, struct tui_grid *grid, struct tui_rect rect)
 {
-    tui_list_render(app, &tui_graph_view, grid, rect, TUI_PANE_GRAPH);
+    tui_list_render(app, &tui_graph_view, grid, rect, TUI_PANE_MAIN);
     if (!app->rows.count)
         tui_text(grid, rect, 2, 2, TUI_DIM,
                  !app->graph      ? "no model yet"
@@ -214,7 +262,7 @@ static void render(struct tui_app *app, struct tui_grid *grid, struct tui_rect r
         return;
     }
     int below = rect.height >= 16 ? rect.height * 2 / 5 : rect.height >= 8 ? 4 : 0;
-    if (app->pane == TUI_PANE_CANDIDATES && rect.height >= 6) /* the pane in use has the room */
+    if (app->pane == TUI_PANE_BESIDE && rect.height >= 6) /* the pane in use has the room */
         below = rect.height * 2 / 3;
     if (below && rect.height - below > app->rows.count + 1) /* what the graph leaves */
         below = rect.height - app->rows.count - 1;
@@ -242,11 +290,13 @@ static int count(struct tui_app *app, int width)
 static void enter(struct tui_app *app)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
-    if (row && row->fold) {
+    if (row && row->cut) {
+        tui_run(app, "stages");
+    } else if (row && row->fold) {
         sc_map_put_text(&app->open, app->graph->ops[row->op].name, !row->open);
         app->rows_stale = true;
     } else if (row) {
-        app->pane = TUI_PANE_CANDIDATES;
+        app->pane = TUI_PANE_BESIDE;
     }
 }
 
@@ -257,6 +307,11 @@ static bool text(struct tui_app *app, int index, struct sc_str *out)
         return false;
     char part[256];
     tui_row_name(app, row, part, sizeof part);
+    if (row->cut) {
+        sc_str_addf(out, "%s  ", part);
+        tui_describe_cut(app->plan, row->cut, out);
+        return true;
+    }
     sc_str_addf(out, "%s %s ", part, app->graph->ops[row->op].kind->name);
     row_strategy(app, row, part, sizeof part);
     sc_str_add(out, part);

@@ -50,6 +50,10 @@ static bool find_row(int index, struct help_row *out)
     const struct sc_option *option;
     heading(&walk, "in the graph");
     visit_commands(&walk, "graph", true);
+    heading(&walk, "in the graph and in stages");
+    visit_commands(&walk, "graph stages", true);
+    heading(&walk, "in the timeline");
+    visit_commands(&walk, "timeline", true);
     heading(&walk, "everywhere");
     visit_commands(&walk, "", true);
     heading(&walk, "by name, after ':'");
@@ -60,9 +64,8 @@ static bool find_row(int index, struct help_row *out)
     heading(&walk, "settings, as on the command line");
     for (size_t i = 0; (option = sc_option_at(i)); i++)
         if (option->saved)
-            visit(&walk,
-                  &(struct help_row){NULL, option->name, "", option->argument ? option->argument : "on|off",
-                                     option->help, NULL, "set "});
+            visit(&walk, &(struct help_row){NULL, option->name, "", option->argument ? option->argument : "on|off",
+                                            option->help, NULL, "set "});
     return walk.found;
 }
 

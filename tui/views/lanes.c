@@ -26,7 +26,8 @@ struct layout {
     struct lane lanes[TUI_MAX_LANES];
 };
 
-/* All copies of an op are at the row that stands for them; an open block's head is only its title. */
+/* All copies of an op are at the row that stands for them; an open block's head is only its title, and a cut a line
+ * across. */
 static void map_ops(struct layout *layout)
 {
     const struct tui_app *app = layout->app;
@@ -35,7 +36,7 @@ static void map_ops(struct layout *layout)
     for (int i = 0; i < app->rows.count; i++) {
         const struct tui_row *row = &app->rows.at[i];
         int ops = row->fold ? row->copies * row->length : row->copies;
-        for (int k = 0; k < ops && !(row->fold && row->open); k++)
+        for (int k = 0; k < ops && !row->cut && !(row->fold && row->open); k++)
             layout->row_of[row->op + (row->fold ? k : k * row->length)] = i;
     }
 }
@@ -98,7 +99,8 @@ static void lay_row(struct layout *layout, int row, struct tui_gutter *gutter)
 {
     bool read[TUI_MAX_LANES];
     uint8_t *mask = gutter->mask[row];
-    if (layout->app->rows.at[row].fold && layout->app->rows.at[row].open) {
+    const struct tui_row *at = &layout->app->rows.at[row];
+    if (at->cut || (at->fold && at->open)) {
         for (int l = 0; l < TUI_MAX_LANES; l++)
             if (layout->lanes[l].source >= 0)
                 mask[2 * l] |= TUI_LANE_UP | TUI_LANE_DOWN;

@@ -14,7 +14,9 @@ void tui_list_render(struct tui_app *app, const struct tui_view_ops *view, struc
 {
     struct tui_list *list = view->list(app);
     struct tui_rect body = {rect.x, rect.y + view->head, rect.width, rect.height - view->head};
-    enum tui_role cursor = app->pane == pane || app->view != TUI_VIEW_GRAPH ? TUI_CURSOR : TUI_IDLE_CURSOR;
+    bool panes = app->view == TUI_VIEW_GRAPH || app->view == TUI_VIEW_STAGES;
+    enum tui_role cursor = app->pane == pane || !panes ? TUI_CURSOR : TUI_IDLE_CURSOR;
+    int covered = view->cursor ? view->cursor(app, rect.width) : rect.width;
     list->count = view->count(app, rect.width);
     tui_list_move(list, 0);
     tui_list_place(app, list, body, pane);
@@ -23,6 +25,7 @@ void tui_list_render(struct tui_app *app, const struct tui_view_ops *view, struc
     for (int y = 0; y < body.height && list->top + y < list->count; y++) {
         struct tui_rect row = {body.x, body.y + y, body.width, 1};
         view->draw_row(app, grid, row, list->top + y);
+        row.width = covered < row.width ? covered : row.width;
         if (list->top + y == list->cursor)
             tui_tint(grid, row, 0, cursor);
     }
@@ -48,7 +51,7 @@ void tui_view_render(struct tui_app *app, const struct tui_view_ops *view, struc
     }
     int detail = view->detail && rect.height >= 12 ? DETAIL : 0;
     rect.height -= detail;
-    tui_list_render(app, view, grid, rect, TUI_PANE_GRAPH);
+    tui_list_render(app, view, grid, rect, TUI_PANE_MAIN);
     rect.y += rect.height;
     rect.height = detail;
     if (detail)
@@ -67,11 +70,16 @@ bool tui_view_write(struct tui_app *app, const struct tui_view_ops *view, int wi
         view->draw_row(app, &grid, (struct tui_rect){0, view->head + i, width, 1}, i);
     tui_grid_write(&grid, false, out);
     tui_grid_free(&grid);
+    if (view->write)
+        view->write(app, out);
     return !out->failed;
 }
 
 const struct tui_view_ops *tui_focused(const struct tui_app *app)
 {
-    bool beside = app->view == TUI_VIEW_GRAPH && app->pane == TUI_PANE_CANDIDATES;
-    return beside ? &tui_candidates_view : tui_view(app);
+    if (app->pane == TUI_PANE_BESIDE && app->view == TUI_VIEW_GRAPH)
+        return &tui_candidates_view;
+    if (app->pane == TUI_PANE_BESIDE && app->view == TUI_VIEW_STAGES)
+        return &tui_positions_view;
+    return tui_view(app);
 }

@@ -17,8 +17,7 @@ static bool same_copy(const struct tui_app *app, const struct sc_repeat *repeat,
         return true;
     for (int k = 0; k < repeat->length; k++) {
         int p = repeat->first + a * repeat->length + k, q = repeat->first + b * repeat->length + k;
-        if (!sc_plan_same_strategy(plan, p, q) ||
-            plan->pinned[p] != plan->pinned[q])
+        if (!sc_plan_same_strategy(plan, p, q) || plan->pinned[p] != plan->pinned[q])
             return false;
     }
     return true;
@@ -35,74 +34,111 @@ static bool passes_filter(const struct tui_app *app, int op)
            strcasestr(app->graph->ops[op].kind->name, app->filter);
 }
 
-typedef SC_VEC(struct tui_row) row_vec;
+struct builder {
+    struct tui_app *app;
+    SC_VEC(struct tui_row) rows;
+    int stage; /* of the rows so far */
+};
 
-static void add_op(struct tui_app *app, row_vec *rows, struct tui_row row)
+/* A row of ops; above it a line for each stage that has begun since the row before. Parameters and inputs stand with
+ * their readers in other stages' layers, so they begin none. */
+static void push(struct builder *b, struct tui_row row)
 {
-    if ((app->show_parameters || !is_source(app, row.op)) && passes_filter(app, row.op))
-        sc_vec_push(rows, row);
+    const struct sc_plan *plan = tui_staged_plan(b->app);
+    int op = row.op;
+    while (row.fold && is_source(b->app, op) && op < row.op + row.length - 1)
+        op++;
+    int stage = plan && !is_source(b->app, op) ? sc_plan_stage_of_op(plan, op) : 0;
+    while (b->stage < stage)
+        sc_vec_push(&b->rows,
+                    ((struct tui_row){.op = row.op, .copies = 1, .length = 1, .repeat = -1, .cut = ++b->stage}));
+    sc_vec_push(&b->rows, row);
 }
 
-static void add_run(struct tui_app *app, row_vec *rows, int repeat_index, int copy, int copies)
+static void add_op(struct builder *b, struct tui_row row)
 {
+    if ((b->app->show_parameters || !is_source(b->app, row.op)) && passes_filter(b->app, row.op))
+        push(b, row);
+}
+
+static void add_run(struct builder *b, int repeat_index, int copy, int copies)
+{
+    struct tui_app *app = b->app;
     const struct sc_repeat *repeat = &app->graph->repeats[repeat_index];
     int first = repeat->first + copy * repeat->length;
     int64_t open = 0;
     sc_map_get_text(&app->open, app->graph->ops[first].name, &open);
-    struct tui_row row = {first, copies, repeat->length, repeat_index, 0, true, open != 0};
+    struct tui_row row = {first, copies, repeat->length, repeat_index, 0, true, open != 0, 0};
     if (app->filter[0]) { /* a filter looks inside */
         for (int k = 0; k < repeat->length; k++)
-            add_op(app, rows, (struct tui_row){first + k, copies, repeat->length, repeat_index, 0, false, false});
+            add_op(b, (struct tui_row){first + k, copies, repeat->length, repeat_index, 0, false, false, 0});
         return;
     }
-    sc_vec_push(rows, row);
+    push(b, row);
     for (int k = 0; open && k < repeat->length; k++)
-        add_op(app, rows, (struct tui_row){first + k, copies, repeat->length, repeat_index, 1, false, false});
+        add_op(b, (struct tui_row){first + k, copies, repeat->length, repeat_index, 1, false, false, 0});
 }
 
-static void add_repeat(struct tui_app *app, row_vec *rows, int index)
+static void add_repeat(struct builder *b, int index)
 {
-    const struct sc_repeat *repeat = &app->graph->repeats[index];
+    const struct sc_repeat *repeat = &b->app->graph->repeats[index];
     int64_t unrolled = 0;
-    sc_map_get_text(&app->unrolled, repeat->name, &unrolled);
+    sc_map_get_text(&b->app->unrolled, repeat->name, &unrolled);
     for (int copy = 0; copy < repeat->count;) {
         int same = 1;
-        while (!unrolled && copy + same < repeat->count && same_copy(app, repeat, copy, copy + same))
+        while (!unrolled && copy + same < repeat->count && same_copy(b->app, repeat, copy, copy + same))
             same++;
-        add_run(app, rows, index, copy, same);
+        add_run(b, index, copy, same);
         copy += same;
     }
 }
 
+/* The cursor goes to the cut that it follows, or stays with its op, fold or cut. */
+static void place_cursor(struct tui_app *app, const struct tui_row *was)
+{
+    const struct sc_plan *plan = tui_staged_plan(app);
+    int found = -1;
+    if (was)
+        tui_rows_select_op(app, was->op);
+    for (int i = 0; i < app->rows.count && found < 0; i++) {
+        const struct tui_row *row = &app->rows.at[i];
+        if (row->cut && app->followed && plan->stages[row->cut].first_layer == app->followed)
+            found = i;
+    }
+    for (int i = 0; was && i < app->rows.count && found < 0; i++) {
+        const struct tui_row *row = &app->rows.at[i];
+        if (row->op == was->op && row->fold == was->fold && !row->cut == !was->cut)
+            found = i;
+    }
+    if (found >= 0)
+        app->list.cursor = found;
+    tui_list_move(&app->list, 0);
+}
+
 void tui_rows_build(struct tui_app *app)
 {
-    row_vec rows = {0};
-    int selected = tui_current_op(app), repeat = 0;
+    struct builder b = {.app = app};
+    int repeat = 0;
     const struct sc_graph *graph = app->graph;
     for (int op = 0; graph && op < graph->op_count;) {
         while (repeat < graph->repeat_count && graph->repeats[repeat].first < op)
             repeat++;
         if (repeat < graph->repeat_count && graph->repeats[repeat].first == op) {
-            add_repeat(app, &rows, repeat);
+            add_repeat(&b, repeat);
             op += graph->repeats[repeat].length * graph->repeats[repeat].count;
         } else {
-            add_op(app, &rows, (struct tui_row){op, 1, 1, -1, 0, false, false});
+            add_op(&b, (struct tui_row){op, 1, 1, -1, 0, false, false, 0});
             op++;
         }
     }
-    bool was_fold = tui_row_at(app, app->list.cursor) && tui_row_at(app, app->list.cursor)->fold;
+    const struct tui_row *at = tui_row_at(app, app->list.cursor);
+    struct tui_row was = at ? *at : (struct tui_row){0};
     sc_free(app->rows.at);
-    app->rows = (struct tui_rows){rows.data, (int)rows.count};
+    app->rows = (struct tui_rows){b.rows.data, (int)b.rows.count};
     app->list.count = app->rows.count;
     app->rows_stale = false;
     tui_gutter_build(app);
-    if (selected >= 0) { /* the cursor stays with its op */
-        tui_rows_select_op(app, selected);
-        const struct tui_row *above = tui_row_at(app, app->list.cursor - 1);
-        if (was_fold && above && above->fold && above->op == selected)
-            app->list.cursor--;
-    }
-    tui_list_move(&app->list, 0);
+    place_cursor(app, at && graph && was.op < graph->op_count ? &was : NULL);
 }
 
 const struct tui_row *tui_row_at(const struct tui_app *app, int index)
@@ -113,13 +149,15 @@ const struct tui_row *tui_row_at(const struct tui_app *app, int index)
 int tui_current_op(const struct tui_app *app)
 {
     const struct tui_row *row = tui_row_at(app, app->list.cursor);
-    return row && app->graph && row->op < app->graph->op_count ? row->op : -1;
+    return row && !row->cut && app->graph && row->op < app->graph->op_count ? row->op : -1;
 }
 
 /* Does the row stand for the op, among its copies? */
 static bool stands_for(const struct tui_row *row, int op)
 {
     int behind = op - row->op;
+    if (row->cut)
+        return false;
     if (row->fold)
         return behind >= 0 && behind < row->copies * row->length;
     return behind >= 0 && behind % row->length == 0 && behind / row->length < row->copies;
@@ -138,6 +176,11 @@ void tui_rows_select_op(struct tui_app *app, int op)
 void tui_row_name(const struct tui_app *app, const struct tui_row *row, char *out, size_t size)
 {
     const char *name = app->graph->ops[row->op].name;
+    if (row->cut) {
+        const struct sc_plan *plan = tui_staged_plan(app);
+        snprintf(out, size, "cut at %s", plan ? app->graph->layers[plan->stages[row->cut].first_layer].name : "?");
+        return;
+    }
     if (row->repeat < 0) {
         snprintf(out, size, "%s", name);
         return;
@@ -196,7 +239,7 @@ static void op_cost(const struct tui_app *app, int op, struct sc_op_cost *sum)
 void tui_row_cost(const struct tui_app *app, const struct tui_row *row, struct sc_op_cost *out)
 {
     *out = (struct sc_op_cost){0};
-    if (!app->plan || !app->plan->choice || app->plan->graph != app->graph)
+    if (row->cut || !app->plan || !app->plan->choice || app->plan->graph != app->graph)
         return;
     int ops = row->fold ? row->copies * row->length : row->copies;
     for (int i = 0; i < ops; i++) {
@@ -214,6 +257,10 @@ bool tui_row_pinned(const struct tui_app *app, const struct tui_row *row)
 {
     if (!app->plan || app->plan->graph != app->graph)
         return false;
+    if (row->cut) {
+        int layer = app->plan->stages[row->cut].first_layer;
+        return tui_cut_text(app, &app->plan->settings.cuts, layer) != NULL;
+    }
     int ops = row->fold ? row->length : 1;
     for (int i = 0; i < ops; i++)
         if (app->plan->pinned[row->op + i])

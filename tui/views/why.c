@@ -62,7 +62,9 @@ int tui_render_why(struct tui_app *app, struct tui_grid *grid, struct tui_rect r
 
 static const char *whole(const struct tui_app *app, bool *about_other)
 {
-    const char *text = tui_why_text(app, about_other);
+    *about_other = false;
+    const char *text = app->why_of == TUI_VIEW_TIMELINE ? tui_timeline_words(app) : tui_why_text(app, about_other);
+    *about_other &= app->why_of != TUI_VIEW_TIMELINE;
     return text ? text : "Nothing to explain yet: choose an op in the graph, and wait for its plan.";
 }
 
@@ -103,7 +105,14 @@ static bool text(struct tui_app *app, int index, struct sc_str *out)
 
 static void enter(struct tui_app *app)
 {
-    app->view = TUI_VIEW_GRAPH;
+    app->view = app->why_of;
+}
+
+/* Of the timeline nothing more is to be asked. */
+static void update(struct tui_app *app)
+{
+    if (app->why_of == TUI_VIEW_GRAPH)
+        tui_candidates_update(app);
 }
 
 const struct tui_view_ops tui_why_view = {
@@ -111,7 +120,7 @@ const struct tui_view_ops tui_why_view = {
     .head = 1,
     .list = list,
     .count = count,
-    .update = tui_candidates_update,
+    .update = update,
     .draw_head = draw_head,
     .draw_row = draw_row,
     .text = text,
