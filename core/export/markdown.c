@@ -68,6 +68,7 @@ static void put_settings(struct sc_str *out, const struct sc_plan *plan)
     struct sc_str text = {0};
     sc_str_add(out, "\n## Settings\n\n| option | value |\n|---|---|\n");
     for (size_t i = 0; (option = sc_option_at(i)); i++) {
+        out->failed |= text.failed;
         sc_str_clear(&text);
         option->get(&plan->settings, &text);
         if (!option->saved || !text.length || strcmp(option->name, "pin") == 0)

@@ -45,6 +45,7 @@ static void put_names(struct sc_json_writer *w, const struct sc_plan *plan)
     put_name(w, "process_name", -1, sc_str_text(&text));
     for (int i = 0; i < plan->stage_count; i++) {
         const struct sc_plan_stage *s = &plan->stages[i];
+        w->out->failed |= text.failed;
         sc_str_clear(&text);
         sc_str_addf(&text, "stage %d: %s", i, layers[s->first_layer].name);
         if (s->last_layer > s->first_layer)
@@ -64,13 +65,12 @@ static void put_event(struct sc_json_writer *w, const struct sc_timeline_event *
     sc_json_put_string(w, "cat", sc_step_name(event->what.kind));
     sc_json_put_number(w, "ts", event->begin * 1e6);
     sc_json_put_number(w, "dur", (event->end - event->begin) * 1e6);
-    if (event->what.kind != SC_STEP_ONCE) {
-        sc_json_open_object(w, "args", true);
+    sc_json_open_object(w, "args", true);
+    if (event->what.kind != SC_STEP_ONCE)
         sc_json_put_int(w, "microbatch", event->what.microbatch);
-        if (chunks > 1)
-            sc_json_put_int(w, "chunk", event->what.chunk);
-        sc_json_close(w);
-    }
+    if (event->what.kind != SC_STEP_ONCE && chunks > 1)
+        sc_json_put_int(w, "chunk", event->what.chunk);
+    sc_json_close(w);
     sc_json_close(w);
 }
 

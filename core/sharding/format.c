@@ -71,22 +71,35 @@ static void op_names(const struct sc_graph *graph, int op, struct names *names)
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
-static void add_axes(struct sc_str *text, unsigned axes)
+/* Text of bounded size; what does not fit is left out. */
+struct line {
+    char *text;
+    size_t length, size;
+};
+
+static void add(struct line *line, const char *text)
+{
+    if (line->length < line->size)
+        snprintf(line->text + line->length, line->size - line->length, "%s", text);
+    line->length += strlen(text);
+}
+
+static void add_axes(struct line *line, unsigned axes)
 {
     for (int a = 0; a < SC_MAX_AXES; a++) {
         if (axes >> a & 1)
-            sc_str_addf(text, "%c", sc_axis_name(a));
+            add(line, (const char[]){sc_axis_name(a), '\0'});
     }
 }
 
-static void add_space(struct sc_str *text)
+static void begin_word(struct line *line, const char *text)
 {
-    if (text->length > 0)
-        sc_str_add(text, " ");
+    add(line, line->length > 0 ? " " : "");
+    add(line, text);
 }
 
 /* Axes on a factor that resolve alike are one word; words stand in the order of their first axes. */
-static void add_factors(struct sc_str *text, const struct names *names, const struct sc_strategy *s)
+static void add_factors(struct line *line, const struct names *names, const struct sc_strategy *s)
 {
     unsigned done = 0;
     for (int a = 0; a < SC_MAX_AXES; a++) {
@@ -96,30 +109,30 @@ static void add_factors(struct sc_str *text, const struct names *names, const st
         for (int b = a; b < SC_MAX_AXES; b++)
             alike |= (unsigned)(s->factor[b] == s->factor[a] && s->resolve[b] == s->resolve[a]) << b;
         done |= alike;
-        add_space(text);
-        sc_str_addf(text, "%s@", names->name[s->factor[a]]);
-        add_axes(text, alike);
-        if (s->resolve[a] >= 0)
-            sc_str_addf(text, ":rs(%s)", names->dim[s->resolve[a]]);
+        begin_word(line, names->name[s->factor[a]]);
+        add(line, "@");
+        add_axes(line, alike);
+        if (s->resolve[a] >= 0) {
+            add(line, ":rs(");
+            add(line, names->dim[s->resolve[a]]);
+            add(line, ")");
+        }
     }
 }
 
 static void write_strategy(const struct names *names, const struct sc_strategy *s, char *out, size_t size)
 {
-    struct sc_str text = {0};
-    add_factors(&text, names, s);
+    struct line line = {.text = out, .size = size};
+    add_factors(&line, names, s);
     if (s->partial) {
-        add_space(&text);
-        sc_str_add(&text, "?");
-        add_axes(&text, s->partial);
+        begin_word(&line, "?");
+        add_axes(&line, s->partial);
     }
     if (s->state_axes) {
-        add_space(&text);
-        sc_str_add(&text, s->shard_gradient ? "+grad@" : "+opt@");
-        add_axes(&text, s->state_axes);
+        begin_word(&line, s->shard_gradient ? "+grad@" : "+opt@");
+        add_axes(&line, s->state_axes);
     }
-    snprintf(out, size, "%s", text.length > 0 ? sc_str_text(&text) : "(none)");
-    sc_str_free(&text);
+    add(&line, line.length > 0 ? "" : "(none)");
 }
 
 void sc_strategy_format(const struct sc_graph *graph, int op, const struct sc_strategy *strategy, char *out,
