@@ -147,7 +147,8 @@ struct sc_term {
 struct sc_cost_options {
     enum sc_mode mode;
     int microbatches;        /* B >= 1; the graph is of one microbatch */
-    int in_flight;           /* microbatches whose activations are held; 1 for one stage */
+    int in_flight;           /* parts of microbatches whose activations are held; 1 for one stage */
+    int chunks;              /* parts that a microbatch has: chunks of an interleaved stage; 0 and 1: whole */
     struct sc_recipe recipe; /* zeros: by the parameters' dtype */
     enum sc_remat remat;     /* none or layer (auto is the caller's loop) */
     double memory_bytes;     /* limit a device; 0: the device's */

@@ -41,10 +41,20 @@ const bool *cost_layers_again(const struct cost_full *c)
     return again;
 }
 
+static double chunks_of(const struct cost_full *c)
+{
+    return c->costs.options.chunks > 1 ? c->costs.options.chunks : 1;
+}
+
+static double microbatches_held(const struct cost_full *c)
+{
+    return c->costs.options.in_flight / chunks_of(c);
+}
+
 /* Is what the layer saves gone after its own slots? Of the last layer only when nothing else is in flight. */
 static bool is_brief(const struct cost_full *c, int layer)
 {
-    return c->costs.options.remat == SC_REMAT_LAYER && (c->layer_again[layer] || c->costs.options.in_flight == 1);
+    return c->costs.options.remat == SC_REMAT_LAYER && (c->layer_again[layer] || microbatches_held(c) <= 1);
 }
 
 static enum cost_keep keep_in_training(const struct cost_full *c, const struct sc_tensor *t)
@@ -147,7 +157,7 @@ static void hold_results(const struct cost_full *c, int op, const struct sc_stra
 {
     const struct sc_op *o = &c->costs.graph->ops[op];
     const struct sc_tensor *first = &c->costs.graph->tensors[o->results[0]];
-    double in_flight = c->costs.options.in_flight;
+    double in_flight = microbatches_held(c);
     for (int r = 0; r < o->result_count; r++) {
         double bytes = cost_local_bytes(c, o->results[r], s->result[r]);
         switch (c->keep[o->results[r]]) {
@@ -232,7 +242,7 @@ static double received_bytes(const struct cost_full *c, const struct sc_cost_nod
     bool train = c->costs.options.mode == SC_TRAIN;
     if (train && keep == COST_KEEP_NONE)
         return 0;
-    return cost_local_bytes(c, n->tensor, n->set->at[choice].result[0]) * (train ? c->costs.options.in_flight : 1);
+    return cost_local_bytes(c, n->tensor, n->set->at[choice].result[0]) * (train ? microbatches_held(c) : 1);
 }
 
 struct sc_memory sc_costs_node_memory(const struct sc_costs *costs, int node, int choice)
@@ -256,7 +266,7 @@ double sc_costs_node_kept(const struct sc_costs *costs, int node, int choice)
     double bytes = n->op >= 0    ? held_by(c, n->op, &n->set->at[choice]).always.activations
                    : n->received ? received_bytes(c, n, choice)
                                  : 0;
-    return bytes / c->costs.options.in_flight;
+    return bytes / microbatches_held(c);
 }
 
 struct sc_stage_bytes sc_costs_stage_bytes(const struct sc_costs *whole, int node, int choice)
@@ -273,7 +283,7 @@ struct sc_stage_bytes sc_costs_stage_bytes(const struct sc_costs *whole, int nod
     out.working = h.working;
     for (int r = 0; r < o->result_count; r++)
         if (c->keep_here[o->results[r]] == COST_KEEP_ALL)
-            out.in_flight += cost_local_bytes(c, o->results[r], s->result[r]);
+            out.in_flight += cost_local_bytes(c, o->results[r], s->result[r]) / chunks_of(c);
     return out;
 }
 

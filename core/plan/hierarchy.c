@@ -90,6 +90,8 @@ struct search {
     struct sc_cancel *cancel;
     struct sc_error *err;
     int layers, microbatches, devices, host_devices, hosts;
+    int chunks;                 /* of a stage; what is in flight counts in them */
+    int stages_min, stages_max; /* interleaved, in_flight depends on their number: one at a time */
     struct submesh {
         int hosts, devices, view_count;
         struct view *view[PLAN_MAX_SHAPES * 2];
@@ -104,8 +106,9 @@ struct search {
     uint64_t pins_key; /* 0: no pins */
     SC_VEC(struct sc_stage_option) options;
     struct sc_stage_problem problem;
-    uint64_t work; /* units allowed for a stage now */
-    double pace;   /* bounds only rise from round to round, and so does the longest stage of every plan */
+    uint64_t work;         /* units allowed for a stage now */
+    double longest_wanted; /* stages that take longer are in no plan of interest */
+    double pace;           /* bounds only rise from round to round, and so does the longest stage of every plan */
 };
 
 static void reach_free(struct reach *r)
@@ -432,6 +435,12 @@ static enum sc_status make_submeshes(struct search *s)
     return status;
 }
 
+/* Chunks of all microbatches. */
+static int most_flying(const struct search *s)
+{
+    return s->microbatches * s->chunks;
+}
+
 /* ---- what is known of runs -------------------------------------------------------------------------- */
 
 static int last_known(const struct search *s, const struct reach *r, int first, int last)
@@ -488,12 +497,12 @@ static double lower(const struct search *s, struct view *v, int first, int last,
 }
 
 /* Bytes within which a microbatch more in flight still fits, or all that there are. */
-static int most_in_flight(double peak, double each, double limit, int in_flight, int microbatches)
+static int most_in_flight(double peak, double each, double limit, int in_flight, int most)
 {
     if (each <= 0)
-        return microbatches;
+        return most;
     double more = floor((limit - peak) / each);
-    return more > microbatches ? microbatches : in_flight + (int)more;
+    return more > most - in_flight ? most : in_flight + (int)more;
 }
 
 /* How near to proof, what is of interest (0: all), and choices to start from (NULL: none). */
@@ -598,14 +607,14 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
         k.closely = closely || solution->gap > aim.gap; /* or the work was not enough */
         if (solution->status == SC_SOLVED_INFEASIBLE) {
             k.lower = k.upper = INFINITY;
-            k.to = s->microbatches;
+            k.to = most_flying(s);
         } else if (solution->status == SC_SOLVED_OPTIMAL) {
             k.lower = k.upper;
             double peak = sc_problem_check(attempt.problem, solution->choices).peak, each = 0;
             for (int n = 0; n < tables.costs->node_count; n++)
                 each += sc_costs_node_memory(tables.costs, n, solution->choices[n]).activations / in_flight;
             if (in_flight > 1 || s->settings->remat != SC_REMAT_LAYER)
-                k.to = most_in_flight(peak, each, tables.problem->limit, in_flight, s->microbatches);
+                k.to = most_in_flight(peak, each, tables.problem->limit, in_flight, most_flying(s));
             k.from = k.upper == base ? 1 : in_flight;
         }
         size_t size = (size_t)tables.costs->node_count * sizeof *k.choices;
@@ -625,13 +634,31 @@ static enum sc_status learn(struct search *s, struct view *v, int first, int las
 
 /* ---- the stage problem over bounds ------------------------------------------------------------------ */
 
+/* As sc_schedule_in_flight, in chunks. */
 static int in_flight_of(const struct search *s, int successors)
 {
+    int most = most_flying(s), count = successors + 1;
     if (s->settings->mode != SC_TRAIN)
         return 1;
     if (s->settings->schedule == SC_SCHEDULE_GPIPE)
-        return s->microbatches;
-    return successors + 1 < s->microbatches ? successors + 1 : s->microbatches;
+        return most;
+    if (s->chunks > 1)
+        count = 2 * successors + (s->chunks - 1) * s->stages_max + 1;
+    return count < most ? count : most;
+}
+
+/* The most successors with which less than so much is in flight. */
+static int successors_below(const struct search *s, int in_flight)
+{
+    int least = 0, beyond = s->layers + 1;
+    while (least + 1 < beyond) {
+        int middle = least + (beyond - least) / 2;
+        if (in_flight_of(s, middle) < in_flight)
+            least = middle;
+        else
+            beyond = middle;
+    }
+    return least;
 }
 
 /* Is it of the logical mesh that is asked for? */
@@ -675,7 +702,7 @@ static int next_break_in(const struct search *s, const struct reach *r, int firs
 static int next_break(const struct search *s, int submesh, int first, int last, int after)
 {
     const struct submesh *m = &s->submesh[submesh];
-    int next = s->microbatches + 1;
+    int next = most_flying(s) + 1;
     for (int i = 0; i < m->view_count; i++) {
         struct view *v = m->view[i];
         const struct reach *r = reach_of(s, v);
@@ -694,20 +721,26 @@ static const struct stage_pin *pin_of(const struct search *s, int stage)
     return NULL;
 }
 
+/* A stage that takes longer than its share of the best plan is in no better one. */
+static bool is_hopeless(const struct search *s, const struct sc_stage_option *o)
+{
+    return o->seconds > s->longest_wanted;
+}
+
 /* Options of a run on a submesh: one for each bound, with the successors for which it holds. */
 static bool add_options(struct search *s, int submesh, int first, int last, struct sc_stage_option border)
 {
-    int stages = s->stage_pin_count ? (int)s->settings->stages_max : 0; /* fixed: successors tell the stage */
+    int stages = s->stage_pin_count ? s->stages_max : 0; /* fixed: successors tell the stage */
+    int from = in_flight_of(s, 0), most = in_flight_of(s, s->layers), next;
     const struct submesh *m = &s->submesh[submesh];
-    bool fixed = s->settings->mode != SC_TRAIN || s->settings->schedule == SC_SCHEDULE_GPIPE;
-    int from = fixed ? in_flight_of(s, 0) : 1;
-    while (from <= s->microbatches) {
-        int next = fixed ? s->microbatches + 1 : next_break(s, submesh, first, last, from);
+    for (; from <= most; from = next) {
+        next = next_break(s, submesh, first, last, from);
         struct sc_stage_option o = border;
         o.min_successors = 0;
-        o.max_successors = next > s->microbatches ? s->layers : next - 2;
+        o.max_successors = successors_below(s, next);
         if (!stages) {
-            if (best_view(s, submesh, first, last, from, NULL, &o.seconds) && !sc_vec_push(&s->options, o))
+            if (best_view(s, submesh, first, last, from, NULL, &o.seconds) && !is_hopeless(s, &o) &&
+                !sc_vec_push(&s->options, o))
                 return false;
         }
         for (int stage = 0; stage < stages; stage++) {
@@ -722,19 +755,28 @@ static bool add_options(struct search *s, int submesh, int first, int last, stru
                 !sc_vec_push(&s->options, one))
                 return false;
         }
-        from = next;
     }
     return true;
 }
 
 static bool may_be_stage(const struct search *s, int first, int last)
 {
+    if (last - first + 1 < s->chunks && s->stages_max > 1)
+        return false;
     if (first > 0 && s->no_cut[first])
         return false;
     for (int l = first + 1; l <= last; l++)
         if (s->cut[l])
             return false;
     return true;
+}
+
+/* How often a microbatch passes an end of a stage. With several chunks it comes by for each; behind the last stage is
+ * the first again, where a tensor takes as long as at the other end of these. */
+static int transfers_a_microbatch(const struct search *s, int first, int last)
+{
+    bool end = first == 0 || last == s->layers - 1;
+    return end ? 2 * s->chunks - 1 : s->chunks;
 }
 
 static enum sc_status make_borders(struct search *s, struct view *v)
@@ -749,8 +791,9 @@ static enum sc_status make_borders(struct search *s, struct view *v)
             for (int hosts = 0; hosts < 2; hosts++) {
                 struct sc_transfer t = sc_costs_transfer(v->tables.costs, first, last, hosts, hosts);
                 struct border *b = &v->borders[first * s->layers + last];
-                b->in_s[hosts] = (t.in_forward_s + t.in_backward_s) * s->microbatches;
-                b->out_s[hosts] = (t.out_forward_s + t.out_backward_s) * s->microbatches;
+                int times = s->microbatches * transfers_a_microbatch(s, first, last);
+                b->in_s[hosts] = (t.in_forward_s + t.in_backward_s) * times;
+                b->out_s[hosts] = (t.out_forward_s + t.out_backward_s) * times;
             }
     return SC_OK;
 }
@@ -784,6 +827,11 @@ static enum sc_status make_options(struct search *s)
 static enum sc_status solve_stages(struct search *s, double most, struct sc_stage_solution *out)
 {
     int submeshes[MOST_SUBMESHES];
+    bool pipeline = s->settings->objective == SC_OBJECTIVE_PIPELINE;
+    /* Sum / v + (B - 1 / v) longest is (sum + (B v - 1) longest) / v. */
+    int microbatches = pipeline ? most_flying(s) : s->microbatches;
+    most *= pipeline ? s->chunks : 1;
+    s->longest_wanted = pipeline ? most / microbatches * (1 + 1e-9) : INFINITY;
     enum sc_status status = make_options(s);
     if (status != SC_OK)
         return status;
@@ -793,14 +841,14 @@ static enum sc_status solve_stages(struct search *s, double most, struct sc_stag
                                            .layers = s->layers,
                                            .devices = s->devices,
                                            .submesh_count = s->submesh_count,
-                                           .microbatches = s->microbatches,
+                                           .microbatches = microbatches,
                                            .host_devices = s->host_devices,
                                            .submeshes = submeshes,
                                            .objective = s->settings->objective,
                                            .option_count = (int)s->options.count,
                                            .options = s->options.data};
-    s->problem.stages_min = (int)(s->settings->stages_min > 1 ? s->settings->stages_min : 1);
-    s->problem.stages_max = (int)s->settings->stages_max;
+    s->problem.stages_min = s->stages_min;
+    s->problem.stages_max = s->stages_max;
     s->problem.most = isfinite(most) ? most : 0;
     s->problem.pace = s->pace;
     s->problem.hint = s->h->longest;
@@ -808,6 +856,7 @@ static enum sc_status solve_stages(struct search *s, double most, struct sc_stag
     if (status == SC_OK) {
         s->pace = fmax(s->pace, out->pace);
         s->h->longest = out->longest_s;
+        out->bound_s /= pipeline ? s->chunks : 1;
     }
     s->problem.submeshes = NULL; /* borrowed of this call */
     return status;
@@ -824,8 +873,14 @@ struct chosen {
 struct answer {
     int count;
     struct chosen *stages; /* layers of them */
-    double objective;      /* of the plan, in objective seconds × microbatches */
+    double objective;      /* of the plan, in objective seconds × microbatches; without one, plans have to cost less */
 };
+
+static void answer_free(struct answer *answer)
+{
+    sc_free(answer->stages);
+    *answer = (struct answer){.objective = INFINITY};
+}
 
 static double price_answer(const struct search *s, const struct chosen *stages, int count, bool upper)
 {
@@ -850,7 +905,7 @@ static double price_answer(const struct search *s, const struct chosen *stages, 
     case SC_OBJECTIVE_THROUGHPUT:
         return longest;
     default:
-        return sum + (s->microbatches - 1) * longest;
+        return (sum + (most_flying(s) - 1) * longest) / s->chunks;
     }
 }
 
@@ -922,7 +977,6 @@ static enum sc_status run_rounds(struct search *s, struct answer *best, double *
     enum sc_status status = SC_OK;
     struct chosen *stages = sc_calloc((size_t)s->layers + 1, sizeof *stages);
     best->stages = sc_calloc((size_t)s->layers + 1, sizeof *best->stages);
-    best->objective = INFINITY;
     *bound = -INFINITY;
     *infeasible = false;
     if (!stages || !best->stages)
@@ -967,6 +1021,46 @@ static enum sc_status run_rounds(struct search *s, struct answer *best, double *
             status = SC_CANCELLED;
     }
     sc_free(stages);
+    return status;
+}
+
+static bool may_be_stages(const struct search *s, int count)
+{
+    return count == 1 || (s->microbatches % count == 0 && count * s->chunks <= s->layers && count <= s->devices);
+}
+
+/* Interleaved, each number of stages in turn that divides the microbatches (Megatron-LM's rule); else all at once. */
+static enum sc_status run_all(struct search *s, struct answer *best, double *bound, bool *infeasible)
+{
+    int least = (int)(s->settings->stages_min > 1 ? s->settings->stages_min : 1), most = (int)s->settings->stages_max;
+    enum sc_status status = SC_OK;
+    s->stages_min = least;
+    s->stages_max = most;
+    best->objective = INFINITY;
+    if (s->chunks == 1)
+        return run_rounds(s, best, bound, infeasible);
+    *bound = INFINITY;
+    *infeasible = true;
+    for (int count = least; count <= most && count <= s->layers && status == SC_OK; count++) {
+        struct answer answer = {.objective = best->objective};
+        double below;
+        bool none;
+        if (!may_be_stages(s, count))
+            continue;
+        s->stages_min = s->stages_max = count;
+        s->pace = 0;
+        status = run_rounds(s, &answer, &below, &none);
+        *bound = fmin(*bound, none ? INFINITY : below);
+        *infeasible &= none;
+        if (answer.count) {
+            answer_free(best);
+            *best = answer;
+        } else {
+            answer_free(&answer);
+        }
+    }
+    if (best->count) /* what was in flight depends on it */
+        s->stages_min = s->stages_max = best->count;
     return status;
 }
 
@@ -1031,14 +1125,11 @@ static enum sc_status prepare(struct search *s, struct sc_arena *arena)
     struct sc_planner *planner = s->planner;
     s->layers = planner->graph->layer_count;
     s->microbatches = (int)planner->graph->microbatches;
+    s->chunks = settings_chunks(settings);
     if (settings->mesh && *settings->mesh)
         return sc_fail(s->err, SC_USAGE,
                        "--mesh %s is of the whole model; with --stages, say --stage-mesh STAGE=HxD:RxC",
                        settings->mesh);
-    if (settings->schedule == SC_SCHEDULE_INTERLEAVED)
-        return sc_fail(s->err, SC_USAGE,
-                       "--schedule interleaved is simulated for a given plan; plans are made for 1f1b "
-                       "or gpipe");
     enum sc_status status = planner_submesh(planner, settings, &s->hosts, &s->host_devices, s->err);
     s->devices = s->hosts * s->host_devices;
     if (status == SC_OK)
@@ -1092,7 +1183,8 @@ static enum sc_status fill_stage(struct search *s, const struct chosen *c, int f
                                       end % s->host_devices == 0);
     plan_stage_times(&full->plan, &out->microbatch_s, &out->once_s);
     const struct sc_transfer *t = &out->transfer;
-    out->microbatch_s += t->in_forward_s + t->in_backward_s + t->out_forward_s + t->out_backward_s;
+    out->microbatch_s += transfers_a_microbatch(s, c->first, c->last) *
+                         (t->in_forward_s + t->in_backward_s + t->out_forward_s + t->out_backward_s);
     out->stage_s = out->microbatch_s + out->once_s / s->microbatches;
     return SC_OK;
 }
@@ -1133,6 +1225,7 @@ static enum sc_status fill_plan(struct search *s, const struct answer *best, dou
     plan->costs = sc_costs_share(s->submesh[0].view[0]->tables.costs);
     plan->revision = s->request->revision;
     plan->stages = stages;
+    plan->chunks = s->chunks;
     plan->status = SC_SOLVED_TIMEOUT;
     plan->objective_s = plan->gap = INFINITY;
     plan->bound_s = bound / s->microbatches;
@@ -1259,7 +1352,7 @@ enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_r
         status = prepare(s, arena);
     }
     if (status == SC_OK)
-        status = run_rounds(s, &best, &bound, &infeasible);
+        status = run_all(s, &best, &bound, &infeasible);
     if (status == SC_CANCELLED && best.count) {
         status = SC_OK; /* the best so far, with its gap; writing it down takes its time */
         s->cancel = NULL;
@@ -1275,7 +1368,7 @@ enum sc_status hierarchy_make(struct sc_planner *planner, const struct sc_plan_r
         drop_views(s);
         sc_vec_free(&s->options);
     }
-    sc_free(best.stages);
+    answer_free(&best);
     sc_free(s);
     sc_arena_free(arena);
     return status;

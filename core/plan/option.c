@@ -165,6 +165,7 @@ TEXT_OPTION(plan)
 TEXT_OPTION(out)
 INT_OPTION(devices, "devices", 1, 1 << 20, 0)
 INT_OPTION(batch, "batch", 1, 1 << 30, 0)
+INT_OPTION(chunks, "chunks", 2, 64, 0)
 INT_OPTION(sequence, "seq", 1, 1 << 30, 0)
 INT_OPTION(max_axes, "max-axes", 1, SC_MAX_AXES, 2)
 CHOICE_OPTION(mode, enum sc_mode, "mode", MODES)
@@ -467,6 +468,7 @@ static const struct sc_option options[] = {
      PRECISIONS},
     {"remat", REMATS, "rematerialisation: rebuild activations in backward", false, true, set_remat, get_remat, REMATS},
     {"schedule", SCHEDULES, "order of microbatches in the stages", false, true, set_schedule, get_schedule, SCHEDULES},
+    {"chunks", "V", "chunks of layers a stage, when interleaved (2)", false, true, set_chunks, get_chunks, NULL},
     {"objective", OBJECTIVES, "what is least: an iteration, the sum of the stages, or the longest stage", false, true,
      set_objective, get_objective, OBJECTIVES},
     {"stages", "N|MIN-MAX|auto", "pipeline stages (1)", false, true, set_stages, get_stages, NULL},

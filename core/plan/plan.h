@@ -38,6 +38,7 @@ struct sc_settings {
     struct sc_texts pins;         /* "GLOB=STRATEGY", later ones win */
     enum sc_objective objective;
     enum sc_schedule schedule;
+    int64_t chunks;                 /* of layers a stage, when interleaved; 0: 2 */
     int64_t stages_min, stages_max; /* pipeline stages; 0 and 0: one, the whole model; 1 to SC_MOST_STAGES: any number */
     int64_t layers;                 /* layers that the model is clustered into; 0: its own; -1: every op that computes */
     struct sc_texts cuts, no_cuts;  /* layers (names or numbers) at which a stage begins, or does not */
@@ -99,7 +100,7 @@ struct sc_plan_stage {
     int first_layer, last_layer;
     int hosts, devices;        /* of the submesh; devices of each host */
     int first_device;          /* of the cluster, hosts after each other */
-    int in_flight;             /* microbatches whose activations it holds */
+    int in_flight;             /* microbatches whose activations it holds, times the plan's chunks */
     const struct sc_plan *plan; /* of these layers alone, for all microbatches; its costs are those of the stage */
     struct sc_transfer transfer; /* with the neighbours, a microbatch */
     double microbatch_s;       /* forward, backward and transfers of a microbatch */
@@ -112,6 +113,7 @@ struct sc_plan_stage {
  * the first; sc_plan_of_op leads to the others. */
 struct sc_plan {
     int stage_count; /* at least 1 when there is a plan */
+    int chunks;      /* of layers a stage, which come round in turn; 1 unless the schedule is interleaved */
     const struct sc_plan_stage *stages;
     struct sc_settings settings; /* as asked */
     const struct sc_graph *graph;
@@ -245,8 +247,8 @@ struct sc_memory sc_plan_stage_memory(const struct sc_plan_stage *stage);
 /* A plan as sc_timeline_simulate reads it: an entry a stage, with the schedule that is to be simulated (the plan's own is
  * settings.schedule) and `chunks` of layers a stage (1 unless interleaved). What a stage receives is counted with the
  * pass that waits for it; so, for its own schedule, sc_schedule_latency is the plan's iteration under the objective
- * "pipeline". Interleaved chunks are taken to be equal parts of the plan's stages, and the way back to the first stage
- * as slow as the slowest between two. Without training there are no backwards, whatever the schedule. out->stages is the
+ * "pipeline". Interleaved chunks are taken to be equal parts of the plan's stages, and a tensor on the way back to the
+ * first stage to take as long as at the other ends of both. Without training there are no backwards, whatever the schedule. out->stages is the
  * caller's to free with sc_free. SC_USAGE for a plan without choices, SC_NO_MEMORY. */
 enum sc_status sc_plan_schedule_input(const struct sc_plan *plan, enum sc_schedule schedule, int chunks,
                                       struct sc_schedule_input *out, struct sc_error *err);

@@ -172,12 +172,20 @@ static enum sc_status shapes_to_try(const struct sc_cluster *cluster, const stru
 
 /* ---- cost tables ---- */
 
+int settings_chunks(const struct sc_settings *s)
+{
+    enum { USUAL = 2 };
+    bool interleaved = s->schedule == SC_SCHEDULE_INTERLEAVED && s->mode == SC_TRAIN && s->stages_max > 0;
+    return !interleaved ? 1 : s->chunks ? (int)s->chunks : USUAL;
+}
+
 struct sc_cost_options planner_cost_options(const struct sc_settings *s, const struct sc_graph *graph,
                                             enum sc_remat remat)
 {
     struct sc_cost_options options = SC_COST_OPTIONS_INIT;
     options.mode = s->mode;
     options.microbatches = (int)graph->microbatches;
+    options.chunks = settings_chunks(s);
     options.remat = remat;
     options.memory_bytes = s->memory_gib * 0x1p30;
     options.uneven = s->uneven;
@@ -197,7 +205,7 @@ uint64_t planner_tables_key(const struct sc_planner *planner, const struct sc_me
     key = hash_int(key, mesh->axes.count);
     for (int a = 0; a < mesh->axes.count; a++)
         key = hash_int(key, mesh->axes.size[a]);
-    key = hash_int(hash_int(hash_int(key, o->mode), o->microbatches), o->remat);
+    key = hash_int(hash_int(hash_int(hash_int(key, o->mode), o->microbatches), o->remat), o->chunks);
     key = hash_int(hash_int(key, o->uneven), o->cuttable * 8 + o->reduce_scatter * 4 + o->shard_state * 2 + o->compute);
     key = sc_hash_bytes(key, &o->memory_bytes, sizeof o->memory_bytes);
     key = sc_hash_bytes(key, &o->recipe.parameter, sizeof o->recipe.parameter);
@@ -680,6 +688,7 @@ static enum sc_status one_stage(struct plan_full *full, struct sc_error *err)
                                     .delta_s = {NAN, NAN}};
     plan->stages = stage;
     plan->stage_count = 1;
+    plan->chunks = 1;
     return SC_OK;
 }
 

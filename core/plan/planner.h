@@ -43,6 +43,8 @@ void attempt_free(struct attempt *attempt);
 /* Hosts and devices of each that settings ask for. */
 enum sc_status planner_submesh(const struct sc_planner *planner, const struct sc_settings *settings, int *hosts,
                                int *devices, struct sc_error *err);
+/* Chunks of layers a stage: 1 unless the schedule is interleaved. */
+int settings_chunks(const struct sc_settings *settings);
 struct sc_cost_options planner_cost_options(const struct sc_settings *settings, const struct sc_graph *graph,
                                             enum sc_remat remat);
 uint64_t planner_tables_key(const struct sc_planner *planner, const struct sc_mesh *mesh,

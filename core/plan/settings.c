@@ -127,15 +127,25 @@ uint64_t sc_settings_hash(const struct sc_settings *s)
         for (int k = 0; k < list->count; k++)
             hash = sc_hash_text(hash, list->at[k]);
     }
-    const int64_t numbers[] = {s->devices,           s->batch,
-                               s->microbatches,      s->sequence,
-                               (int64_t)s->mode,     s->has_precision ? (int64_t)s->precision : -1,
-                               (int64_t)s->remat,    (int64_t)s->solver,
-                               (int64_t)s->uneven,   s->no_reduce_scatter,
-                               s->no_shard_state,    s->no_compute,
-                               s->max_axes,          (int64_t)s->objective,
-                               (int64_t)s->schedule, s->stages_min,
-                               s->stages_max,        s->layers};
+    const int64_t numbers[] = {s->devices,
+                               s->batch,
+                               s->microbatches,
+                               s->sequence,
+                               (int64_t)s->mode,
+                               s->has_precision ? (int64_t)s->precision : -1,
+                               (int64_t)s->remat,
+                               (int64_t)s->solver,
+                               (int64_t)s->uneven,
+                               s->no_reduce_scatter,
+                               s->no_shard_state,
+                               s->no_compute,
+                               s->max_axes,
+                               (int64_t)s->objective,
+                               (int64_t)s->schedule,
+                               s->stages_min,
+                               s->stages_max,
+                               s->layers,
+                               s->chunks};
     for (size_t i = 0; i < SC_LEN(numbers); i++)
         hash = sc_hash_u64(hash, (uint64_t)numbers[i]);
     return hash_double(hash_double(hash_double(hash, s->memory_gib), s->time_limit), s->gap);

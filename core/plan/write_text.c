@@ -121,8 +121,8 @@ static void write_stages(struct sc_str *out, const struct sc_plan *plan)
         sc_format_bytes(s->plan->peak_bytes, used, sizeof used);
         sc_format_bytes(s->plan->costs->memory_bytes, limit, sizeof limit);
         snprintf(memory, sizeof memory, "%s/%s", used, limit);
-        sc_str_addf(out, "  %5d  %-34s %9s %8s %10s %10s %8d %20s\n", i, layers, size, sc_str_text(&mesh), time,
-                    transfer, s->in_flight, memory);
+        sc_str_addf(out, "  %5d  %-34s %9s %8s %10s %10s %8.4g %20s\n", i, layers, size, sc_str_text(&mesh), time,
+                    transfer, s->in_flight / (double)plan->chunks, memory);
         sc_str_free(&mesh);
     }
 }

@@ -49,9 +49,9 @@ struct brute {
     struct sc_cluster *cluster;
     const struct sc_settings *settings;
     double memory; /* bytes; 0: the device's */
-    int layers, devices, host, microbatches;
-    double known[8][8][3][8]; /* first, last, submesh, in flight: objective of the stage; 0: not yet known */
-    double times[8];          /* of the stages under way */
+    int layers, devices, host, microbatches, chunks;
+    double known[8][8][3][16]; /* first, last, submesh, in flight: objective of the stage; 0: not yet known */
+    double times[8];           /* of the stages under way */
     double best;
     int objective;
 };
@@ -77,6 +77,7 @@ static double stage_cost(struct brute *b, int first, int last, int submesh, int 
         struct sc_solution *solution = NULL;
         struct sc_solve_options how = SC_SOLVE_OPTIONS_INIT;
         options.cuttable = true;
+        options.chunks = b->chunks;
         options.microbatches = b->microbatches;
         options.memory_bytes = b->memory;
         options.shard_state = !b->settings->no_shard_state;
@@ -111,7 +112,8 @@ static double border_cost(struct brute *b, int first, int last, int submesh, int
         fail_msg("%s", err.message);
     struct sc_transfer t = sc_costs_transfer(whole, first, last, begin % b->host == 0, end % b->host == 0);
     sc_costs_free(whole);
-    return (t.in_forward_s + t.in_backward_s + t.out_forward_s + t.out_backward_s) * b->microbatches;
+    int times = first == 0 || last == b->layers - 1 ? 2 * b->chunks - 1 : b->chunks;
+    return (t.in_forward_s + t.in_backward_s + t.out_forward_s + t.out_backward_s) * times * b->microbatches;
 }
 
 struct piece {
@@ -120,12 +122,16 @@ struct piece {
 
 static void price(struct brute *b, const struct piece *pieces, int count)
 {
-    double sum = 0, longest = 0;
-    if (count < b->settings->stages_min || count > b->settings->stages_max)
+    double sum = 0, longest = 0, share = 1.0 / b->chunks;
+    if (count < b->settings->stages_min || count > b->settings->stages_max ||
+        sc_schedule_check(b->settings->schedule, count, b->microbatches, b->chunks, NULL) != SC_OK)
         return;
     for (int i = 0; i < count; i++) {
-        int behind = count - 1 - i, flight = behind + 1 < b->microbatches ? behind + 1 : b->microbatches;
+        double held = sc_schedule_in_flight(b->settings->schedule, count, b->microbatches, b->chunks, i);
+        int flight = (int)(held * b->chunks + 0.5);
         const struct piece *p = &pieces[i];
+        if (count > 1 && p->last - p->first + 1 < b->chunks)
+            return;
         double t = stage_cost(b, p->first, p->last, p->submesh, flight);
         if (isinf(t))
             return;
@@ -135,7 +141,7 @@ static void price(struct brute *b, const struct piece *pieces, int count)
     }
     double value = b->objective == SC_OBJECTIVE_SUM          ? sum
                    : b->objective == SC_OBJECTIVE_THROUGHPUT ? longest
-                                                             : sum + (b->microbatches - 1) * longest;
+                                                             : share * sum + (b->microbatches - share) * longest;
     b->best = fmin(b->best, value / b->microbatches);
 }
 
@@ -161,6 +167,7 @@ static void enumerate(struct brute *b, struct piece *pieces, int count, int laye
 static void random_settings(uint64_t *seed, struct sc_settings *s)
 {
     static const char *const objectives[] = {"pipeline", "pipeline", "sum", "throughput"};
+    static const char *const schedules[] = {"1f1b", "1f1b", "gpipe", "interleaved"};
     sc_settings_init(s);
     sc_settings_set_model(s, TEST_SOURCE_DIR "/samples/models/mlp-12.json");
     set(s, "cluster", "%s", sc_random_below(seed, 2) ? "toy-2x2" : "toy-1x4");
@@ -171,6 +178,7 @@ static void random_settings(uint64_t *seed, struct sc_settings *s)
     set(s, "batch", "%d", microbatches * (16 << sc_random_below(seed, 5)));
     set(s, "stages", "%s", sc_random_below(seed, 2) ? "auto" : "2-4");
     set(s, "objective", "%s", objectives[sc_random_below(seed, 4)]);
+    set(s, "schedule", "%s", schedules[sc_random_below(seed, 4)]);
     if (sc_random_below(seed, 3) == 0)
         set(s, "no-shard-state", "on");
     if (sc_random_below(seed, 3) == 0)
@@ -203,6 +211,7 @@ static void equals_brute_force(void **state)
         b->devices = b->cluster->hosts * b->host;
         b->microbatches = (int)b->graph->microbatches;
         b->objective = (int)settings.objective;
+        b->chunks = settings.schedule == SC_SCHEDULE_INTERLEAVED ? 2 : 1;
         b->best = INFINITY;
         struct piece pieces[8];
         enumerate(b, pieces, 0, 0, 0);

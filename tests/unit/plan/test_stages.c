@@ -211,6 +211,37 @@ static void pins_choose_the_mesh(void **state)
     sc_settings_free(&s);
 }
 
+/* The formula of a plan's own schedule gives the plan's iteration, and its simulation holds what the plan says. */
+static void schedules_agree(void **state)
+{
+    (void)state;
+    static const char *const schedules[] = {"1f1b", "gpipe", "interleaved"};
+    for (size_t i = 0; i < SC_LEN(schedules); i++) {
+        struct sc_settings s;
+        struct sc_error err = {0};
+        struct sc_schedule_input input;
+        start(&s);
+        set(&s, "stages", "2");
+        set(&s, "schedule", schedules[i]);
+        set(&s, "microbatches", "16");
+        set(&s, "batch", "128");
+        struct sc_plan *plan = must(&s);
+        check_shape(plan);
+        assert_int_equal(plan->status, SC_SOLVED_OPTIMAL);
+        assert_int_equal(plan->chunks, i == 2 ? 2 : 1);
+        assert_int_equal(sc_plan_schedule_input(plan, s.schedule, plan->chunks, &input, &err), SC_OK);
+        assert_true(fabs(sc_schedule_latency(&input) / plan->objective_s - 1) < 1e-9);
+        struct sc_timeline *timeline;
+        assert_int_equal(sc_timeline_simulate(&input, NULL, &timeline, &err), SC_OK);
+        for (int k = 0; k < plan->stage_count; k++)
+            assert_true(fabs(timeline->stages[k].peak_in_flight * plan->chunks - plan->stages[k].in_flight) < 1e-9);
+        sc_timeline_free(timeline);
+        sc_free((void *)(uintptr_t)input.stages);
+        sc_plan_free(plan);
+        sc_settings_free(&s);
+    }
+}
+
 static void pins_reach_all_stages(void **state)
 {
     (void)state;
@@ -280,7 +311,7 @@ int main(void)
         cmocka_unit_test(constraints_are_obeyed),    cmocka_unit_test(wrong_constraints_are_explained),
         cmocka_unit_test(what_cannot_be_is_named),   cmocka_unit_test(pins_reach_all_stages),
         cmocka_unit_test(a_file_prices_to_the_same), cmocka_unit_test(conflicts_are_smallest),
-        cmocka_unit_test(pins_choose_the_mesh),
+        cmocka_unit_test(schedules_agree),           cmocka_unit_test(pins_choose_the_mesh),
     };
     loader = sc_import_loader();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,11 @@ static void make_submeshes(uint64_t *seed, char *out)
     strcpy(out, values[sc_random_below(seed, SC_LEN(values))]);
 }
 
+static void make_chunks(uint64_t *seed, char *out)
+{
+    sprintf(out, "%d", 2 + (int)sc_random_below(seed, 9));
+}
+
 static void make_method(uint64_t *seed, char *out)
 {
     static const char *const values[] = {"data", "zero-2", "megatron:2x3x4", "inter-op"};
@@ -221,6 +226,7 @@ static const struct {
     {"no-cut", make_layer},
     {"stage-mesh", make_stage_mesh},
     {"submeshes", make_submeshes},
+    {"chunks", make_chunks},
     {"method", make_method},
     {"memory", make_memory},
     {"time-limit", make_seconds},
@@ -339,6 +345,7 @@ static void table_is_whole(void **state)
         "no-cut",
         "stage-mesh",
         "submeshes",
+        "chunks",
         "method",
     };
     const struct sc_option *option;
