@@ -251,21 +251,20 @@ static void put_stage(struct drawing *d, int stage)
 enum sc_status export_dot(const struct sc_plan *plan, const char *variant, struct sc_cancel *cancel, struct sc_str *out,
                           struct sc_error *err)
 {
-    struct drawing d = {.plan = plan, .out = out, .arena = sc_arena_new()};
     bool all = strcmp(variant, "all") == 0;
-    enum sc_status status = SC_OK;
     if (*variant && !all)
-        status =
-            sc_fail(err, SC_USAGE, "there is no dot:%.40s; dot draws alike layers once, dot:all draws all", variant);
-    else if (!d.arena || !fold(&d, all))
-        status = sc_fail(err, SC_NO_MEMORY, "no memory for a drawing");
-    if (status == SC_OK) {
-        sc_str_add(out, "digraph \"");
-        export_put_dot(out, plan->graph->name);
-        sc_str_add(out, "\" {\n  rankdir=TB; compound=true; fontname=\"sans-serif\";\n"
-                        "  node [fontname=\"sans-serif\", fontsize=10];\n"
-                        "  edge [fontname=\"sans-serif\", fontsize=8];\n");
+        return sc_fail(err, SC_USAGE, "there is no dot:%.40s; dot draws alike layers once, dot:all draws all", variant);
+    struct drawing d = {.plan = plan, .out = out, .arena = sc_arena_new()};
+    if (!d.arena || !fold(&d, all)) {
+        sc_arena_free(d.arena);
+        return sc_fail(err, SC_NO_MEMORY, "no memory for a drawing");
     }
+    enum sc_status status = SC_OK;
+    sc_str_add(out, "digraph \"");
+    export_put_dot(out, plan->graph->name);
+    sc_str_add(out, "\" {\n  rankdir=TB; compound=true; fontname=\"sans-serif\";\n"
+                    "  node [fontname=\"sans-serif\", fontsize=10];\n"
+                    "  edge [fontname=\"sans-serif\", fontsize=8];\n");
     for (int i = 0; status == SC_OK && i < plan->stage_count; i++) {
         put_stage(&d, i);
         if (cancel && sc_cancelled(cancel))

@@ -122,7 +122,9 @@ static void add_factors(struct line *line, const struct names *names, const stru
 
 static void write_strategy(const struct names *names, const struct sc_strategy *s, char *out, size_t size)
 {
-    struct line line = {.text = out, .size = size};
+    struct line line = {0};
+    line.text = out;
+    line.size = size;
     add_factors(&line, names, s);
     if (s->partial) {
         begin_word(&line, "?");
