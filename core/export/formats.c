@@ -72,7 +72,7 @@ enum sc_status export_schedule_input(const struct sc_plan *plan, const char *var
     enum sc_schedule schedule = plan->settings.schedule;
     char name[32];
     size_t length = strcspn(variant, ":");
-    int64_t chunks = 2; /* of an interleaved stage */
+    int64_t chunks = plan->chunks > 1 ? plan->chunks : 2; /* of an interleaved stage */
     bool known = length < sizeof name;
     if (known && *variant) {
         memcpy(name, variant, length);

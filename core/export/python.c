@@ -290,8 +290,9 @@ static enum sc_status put_python(const struct dialect *dialect, const struct sc_
     export_put_python(out, plan->graph->name);
     sc_str_add(out, "\nCLUSTER = ");
     export_put_python(out, plan->cluster->name);
-    sc_str_addf(out, "\nMODE = \"%s\"\nSCHEDULE = \"%s\"\nMICROBATCHES = %d\n\n", sc_mode_name(plan->settings.mode),
-                sc_schedule_name(plan->settings.schedule), plan->costs->options.microbatches);
+    sc_str_addf(out, "\nMODE = \"%s\"\nSCHEDULE = \"%s\"\nCHUNKS = %d\nMICROBATCHES = %d\n\n",
+                sc_mode_name(plan->settings.mode), sc_schedule_name(plan->settings.schedule),
+                plan->chunks > 1 ? plan->chunks : 1, plan->costs->options.microbatches);
     for (size_t k = 0; k < SC_LEN(kinds); k++)
         sc_str_addf(out, "# %s: %s\n", kinds[k].name, kinds[k].help);
     sc_str_add(out, "STAGES = [\n");

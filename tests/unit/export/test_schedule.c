@@ -147,29 +147,6 @@ static void schedule_of_t5(void **state)
     sc_plan_free(plan);
 }
 
-static void interleaved_chunks_go_round(void **state)
-{
-    (void)state;
-    struct sc_plan *plan =
-        plan_make("gpt-125m", (const char *const[]){"set layers=6", "batch 64", "microbatches 8", "stages 2", NULL});
-    struct sc_json_doc *doc = plan_json(plan, "schedule:interleaved:3");
-    const struct sc_json *root = sc_json_root(doc), *stages = sc_json_get(root, "stages");
-    schema_check("schedule.schema.json", root);
-    assert_true(number_of(root, "chunks") == 3);
-    for (int i = 0; i < 2; i++) {
-        const struct sc_json *list = sc_json_get(item_of(stages, i), "instructions");
-        assert_int_equal(count_of(list, "do", "forward"), 8 * 3);
-        for (const struct sc_json *one = sc_json_first(list); one; one = sc_json_next(one)) {
-            const struct sc_json *to = sc_json_get(one, "to");
-            assert_null(sc_json_get(one, "bytes"));
-            if (to)
-                assert_true(sc_json_count(to) == 1 && holds(to, 1 - i));
-        }
-    }
-    sc_json_doc_free(doc);
-    sc_plan_free(plan);
-}
-
 /* Nothing goes back without training. */
 static void inference_has_no_backward(void **state)
 {
@@ -259,6 +236,41 @@ static void timelines(void **state)
     check_trace(mlp, "trace:interleaved", SC_SCHEDULE_INTERLEAVED, 2);
     sc_plan_free(gpt);
     sc_plan_free(mlp);
+}
+
+static void check_ring(const struct sc_plan *plan, const char *format)
+{
+    struct sc_json_doc *doc = plan_json(plan, format);
+    const struct sc_json *root = sc_json_root(doc), *stages = sc_json_get(root, "stages");
+    schema_check("schedule.schema.json", root);
+    assert_true(number_of(root, "chunks") == 3);
+    for (int i = 0; i < 2; i++) {
+        const struct sc_json *list = sc_json_get(item_of(stages, i), "instructions");
+        assert_int_equal(count_of(list, "do", "forward"), 8 * 3);
+        for (const struct sc_json *one = sc_json_first(list); one; one = sc_json_next(one)) {
+            const struct sc_json *to = sc_json_get(one, "to");
+            assert_null(sc_json_get(one, "bytes"));
+            if (to)
+                assert_true(sc_json_count(to) == 1 && holds(to, 1 - i));
+        }
+    }
+    sc_json_doc_free(doc);
+}
+
+/* Asked for, or the plan's own. */
+static void interleaved_chunks_go_round(void **state)
+{
+    (void)state;
+    struct sc_plan *plain =
+        plan_make("gpt-125m", (const char *const[]){"set layers=6", "batch 64", "microbatches 8", "stages 2", NULL});
+    struct sc_plan *own =
+        plan_make("gpt-125m", (const char *const[]){"set layers=6", "batch 64", "microbatches 8", "stages 2",
+                                                    "schedule interleaved", "chunks 3", NULL});
+    check_ring(plain, "schedule:interleaved:3");
+    check_ring(own, "schedule");
+    check_trace(own, "trace", SC_SCHEDULE_INTERLEAVED, 3);
+    sc_plan_free(plain);
+    sc_plan_free(own);
 }
 
 int main(void)
