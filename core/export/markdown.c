@@ -115,7 +115,7 @@ static void put_stages(struct sc_str *out, const struct sc_plan *plan)
         put_seconds(out, s->microbatch_s);
         sc_str_add(out, " | ");
         put_seconds(out, s->once_s);
-        sc_str_addf(out, " | %d | ", s->in_flight);
+        sc_str_addf(out, " | %.4g | ", sc_plan_stage_held(s));
         put_bytes(out, s->plan->peak_bytes);
         sc_str_add(out, " | ");
         put_bytes(out, s->plan->costs->memory_bytes);

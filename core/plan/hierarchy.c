@@ -1177,8 +1177,7 @@ static enum sc_status fill_stage(struct search *s, const struct chosen *c, int f
                                   .devices = c->view->devices,
                                   .first_device = first_device,
                                   .in_flight = c->in_flight,
-                                  .plan = &full->plan,
-                                  .delta_s = {NAN, NAN}};
+                                  .plan = &full->plan};
     out->transfer = sc_costs_transfer(c->view->tables.costs, c->first, c->last, first_device % s->host_devices == 0,
                                       end % s->host_devices == 0);
     plan_stage_times(&full->plan, &out->microbatch_s, &out->once_s);

@@ -106,7 +106,6 @@ struct sc_plan_stage {
     double microbatch_s;       /* forward, backward and transfers of a microbatch */
     double once_s;             /* once an iteration */
     double stage_s;            /* what the objective counts: microbatch_s + once_s / microbatches */
-    double delta_s[2];         /* objective when the stage begins one layer earlier, or later, less objective; NAN: no neighbour */
 };
 
 /* A plan: immutable, shared by reference count. With several stages, `costs`, `choice` and what belongs to them are of
@@ -240,6 +239,8 @@ void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const
 enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
                            struct sc_str *out, struct sc_error *err);
 
+/* Microbatches whose activations a stage holds; a fraction when interleaved. */
+double sc_plan_stage_held(const struct sc_plan_stage *stage);
 /* What a device of the stage holds when it holds most, by part, so that the parts add up to plan->peak_bytes: activations
  * are those of all microbatches in flight, `working` is what else is held for an op or a layer at that moment. */
 struct sc_memory sc_plan_stage_memory(const struct sc_plan_stage *stage);

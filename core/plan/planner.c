@@ -684,8 +684,7 @@ static enum sc_status one_stage(struct plan_full *full, struct sc_error *err)
                                     .plan = plan,
                                     .microbatch_s = micro_s,
                                     .once_s = once_s,
-                                    .stage_s = micro_s + once_s / plan->costs->options.microbatches,
-                                    .delta_s = {NAN, NAN}};
+                                    .stage_s = micro_s + once_s / plan->costs->options.microbatches};
     plan->stages = stage;
     plan->stage_count = 1;
     plan->chunks = 1;

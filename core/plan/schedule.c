@@ -27,8 +27,7 @@ static double forward_seconds(const struct sc_plan *plan)
     return sum;
 }
 
-/* Microbatches whose activations a stage holds. */
-static double microbatches_held(const struct sc_plan_stage *stage)
+double sc_plan_stage_held(const struct sc_plan_stage *stage)
 {
     int chunks = stage->plan->costs->options.chunks;
     return (double)stage->in_flight / (chunks > 1 ? chunks : 1);
@@ -40,7 +39,7 @@ struct sc_memory sc_plan_stage_memory(const struct sc_plan_stage *stage)
     struct sc_memory out = plan->memory;
     out.activations = out.working = 0;
     for (int n = 0; n < plan->costs->node_count; n++)
-        out.activations += sc_costs_node_kept(plan->costs, n, plan->choice[n]) * microbatches_held(stage);
+        out.activations += sc_costs_node_kept(plan->costs, n, plan->choice[n]) * sc_plan_stage_held(stage);
     out.working = fmax(0, plan->peak_bytes - plan_memory_held(&out));
     return out;
 }
@@ -66,7 +65,7 @@ static struct sc_schedule_stage describe(const struct sc_plan *whole, int index,
                                       .send_forward_s = last ? t->in_forward_s : t->out_forward_s,
                                       .send_backward_s = first ? t->out_backward_s : t->in_backward_s,
                                       .static_bytes = plan_memory_held(&memory) - memory.activations,
-                                      .activation_bytes = memory.activations / microbatches_held(stage),
+                                      .activation_bytes = memory.activations / sc_plan_stage_held(stage),
                                       .working_bytes = memory.working};
 }
 

@@ -20,7 +20,7 @@ static void write_parts(struct sc_json_writer *w, const struct sc_plan *plan)
     sc_json_close(w);
 }
 
-static void write_stage(struct sc_json_writer *w, const struct sc_plan_stage *s, int chunks)
+static void write_stage(struct sc_json_writer *w, const struct sc_plan_stage *s)
 {
     const struct sc_costs *costs = s->plan->costs;
     const struct sc_memory *m = &s->plan->memory;
@@ -48,7 +48,7 @@ static void write_stage(struct sc_json_writer *w, const struct sc_plan_stage *s,
     sc_json_put_number(w, "working", m->working);
     sc_json_put_number(w, "cache", m->cache);
     sc_json_close(w);
-    sc_json_put_number(w, "in_flight", s->in_flight / (double)chunks);
+    sc_json_put_number(w, "in_flight", sc_plan_stage_held(s));
     sc_json_close(w);
 }
 
@@ -56,7 +56,7 @@ static void write_stages(struct sc_json_writer *w, const struct sc_plan *plan)
 {
     sc_json_open_array(w, "stages", false);
     for (int i = 0; i < plan->stage_count; i++)
-        write_stage(w, &plan->stages[i], plan->chunks);
+        write_stage(w, &plan->stages[i]);
     sc_json_close(w);
 }
 

@@ -122,7 +122,7 @@ static void write_stages(struct sc_str *out, const struct sc_plan *plan)
         sc_format_bytes(s->plan->costs->memory_bytes, limit, sizeof limit);
         snprintf(memory, sizeof memory, "%s/%s", used, limit);
         sc_str_addf(out, "  %5d  %-34s %9s %8s %10s %10s %8.4g %20s\n", i, layers, size, sc_str_text(&mesh), time,
-                    transfer, s->in_flight / (double)plan->chunks, memory);
+                    transfer, sc_plan_stage_held(s), memory);
         sc_str_free(&mesh);
     }
 }

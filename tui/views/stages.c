@@ -258,7 +258,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     x += c.memory;
     if (c.memory_bar)
         draw_memory(grid, rect, x + 1, c.memory_bar - 2, &memory, limit);
-    snprintf(number, sizeof number, "%d", s->in_flight);
+    snprintf(number, sizeof number, "%.4g", sc_plan_stage_held(s));
     tui_right(grid, rect, x + c.memory_bar, 0, c.flight, TUI_PLAIN, number);
     sc_str_free(&text);
 }
@@ -306,7 +306,7 @@ static void put_memory(const struct sc_plan_stage *s, struct sc_str *out)
         sc_format_bytes(value, bytes, sizeof bytes);
         sc_str_addf(out, " %s %s %s", glyph, parts[i].name, bytes);
         if (parts[i].offset == offsetof(struct sc_memory, activations))
-            sc_str_addf(out, " (%d in flight)", s->in_flight);
+            sc_str_addf(out, " (%.4g in flight)", sc_plan_stage_held(s));
     }
     sc_str_add(out, ".\n");
 }

@@ -107,7 +107,7 @@ static void update(struct tui_app *app)
     if (!plan)
         tui_timeline_drop(app);
     else if (!it || it->plan != plan)
-        it = begin(app, plan, plan->settings.schedule, plan->settings.schedule == SC_SCHEDULE_INTERLEAVED ? 2 : 1);
+        it = begin(app, plan, plan->settings.schedule, plan->chunks);
     if (!plan || !it || it->timeline || it->failed[0] || !app->worker || app->solving || app->asked == TUI_ASK_TIMELINE)
         return;
     if (sc_worker_submit_timeline(app->worker, plan, it->schedule, it->chunks, NULL) == SC_OK)
@@ -269,9 +269,7 @@ void tui_timeline_schedule(struct tui_app *app, const char *arguments)
         return;
     }
     begin(app, plan, schedule, schedule == SC_SCHEDULE_INTERLEAVED ? (int)chunks : 1);
-    if (schedule == SC_SCHEDULE_INTERLEAVED)
-        tui_say(app, TUI_PLAIN, "this plan under interleaved, its stages in equal chunks; plans are made for others");
-    else if (schedule != plan->settings.schedule)
+    if (schedule != plan->settings.schedule)
         tui_say(app, TUI_PLAIN, "this plan under %s; :set schedule %s makes a plan for it", sc_schedule_name(schedule),
                 sc_schedule_name(schedule));
 }
