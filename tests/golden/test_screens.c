@@ -144,7 +144,7 @@ static void test_screen(void **state)
  * outside the grid; a wrong size of the shown grid is seen here. */
 static void test_every_size(void **state)
 {
-    static const struct screen gpt = {"sizes", "gpt-125m", "p3.16xlarge", 80, 24, false, "", NULL};
+    static const struct screen gpt = {"sizes", "gpt-125m", "p3.16xlarge", 80, 24, false, "", "3"};
     struct tui_term *term;
     struct tui_app *app = start(&gpt, &term);
     (void)state;
@@ -152,8 +152,9 @@ static void test_every_size(void **state)
     tui_app_settle(app);
     for (int view = 0; view < TUI_VIEW_COUNT; view++) {
         app->view = (enum tui_view_id)view;
-        for (int pane = 0; pane < (view == TUI_VIEW_GRAPH ? 2 : 1); pane++) {
+        for (int pane = 0; pane < 2; pane++) {
             app->pane = (enum tui_pane)pane;
+            tui_app_settle(app);
             for (int height = 1; height <= 60; height += height < 12 ? 1 : 7)
                 for (int width = 1; width <= 200; width += width < 50 ? 1 : 13) {
                     tui_term_resize(term, width, height);
@@ -203,6 +204,141 @@ static void test_random_keys(void **state)
     tui_term_free(term);
 }
 
+/* ---- keys of stages ---- */
+
+static bool begins_at(const struct tui_app *app, const char *layer)
+{
+    const struct sc_plan *plan = app->plan;
+    for (int i = 1; i < plan->stage_count; i++)
+        if (strcmp(plan->graph->layers[plan->stages[i].first_layer].name, layer) == 0)
+            return true;
+    return false;
+}
+
+static void press(struct tui_app *app, const char *keys)
+{
+    feed(app, keys);
+    tui_app_settle(app);
+}
+
+/* A cut is made, moved, forbidden and taken back; the cursor goes with it; each is one step of undo. */
+static void test_cut_keys(void **state)
+{
+    static const struct screen gpt = {"cut keys", "gpt-125m", "p3.16xlarge", 80, 24, false, "", NULL};
+    struct tui_term *term;
+    struct tui_app *app = start(&gpt, &term);
+    uint64_t first = sc_session_hash(app->session);
+    (void)state;
+    assert_int_equal(app->plan->stage_count, 1);
+    press(app, "jjjc"); /* on the folded layers: in their middle */
+    assert_true(begins_at(app, "layer.6"));
+    assert_int_equal(sc_session_undo_depth(app->session), 1);
+    const struct tui_row *row = tui_row_at(app, app->list.cursor);
+    assert_true(row->cut > 0 && app->plan->graph->layers[app->plan->stages[row->cut].first_layer].name[6] == '6');
+    press(app, ">>");
+    assert_true(begins_at(app, "layer.8") && !begins_at(app, "layer.6"));
+    assert_int_equal(sc_session_undo_depth(app->session), 3);
+    press(app, "3<");
+    assert_int_equal(app->view, TUI_VIEW_STAGES);
+    assert_true(begins_at(app, "layer.7") && app->stage_list.cursor > 0);
+    press(app, "C");
+    assert_false(begins_at(app, "layer.7"));
+    assert_int_equal(sc_session_settings(app->session)->no_cuts.count, 1);
+    assert_int_equal(sc_session_settings(app->session)->cuts.count, 0);
+    press(app, "uuuuu");
+    assert_int_equal(app->plan->stage_count, 1);
+    assert_true(sc_session_hash(app->session) == first);
+    press(app, "<Ctrl-R><Ctrl-R>1]x");
+    assert_int_equal(sc_session_settings(app->session)->cuts.count, 0);
+    press(app, "uuu");
+    assert_true(sc_session_hash(app->session) == first);
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
+/* What the list of positions says is what happens then. */
+static void test_positions(void **state)
+{
+    static const struct screen gpt = {"positions", "gpt-125m", "p3.16xlarge", 80, 24, false, "", "2"};
+    struct tui_term *term;
+    struct tui_app *app = start(&gpt, &term);
+    struct sc_str line = {0};
+    char before[64], after[64], delta[32];
+    (void)state;
+    press(app, "3j<Tab>jj");
+    tui_app_draw(app);
+    assert_true(tui_positions_view.text(app, app->position_list.cursor, &line));
+    double was = app->plan->objective_s;
+    press(app, "<Enter>");
+    tui_format_delta(app->plan->objective_s - was, true, "", delta, sizeof delta);
+    snprintf(before, sizeof before, "%s", sc_str_text(&line));
+    snprintf(after, sizeof after, "%s %s", app->graph->layers[app->plan->stages[1].first_layer].name, delta);
+    assert_string_equal(before, after);
+    assert_int_equal(app->stage_list.cursor, 1);
+    press(app, "<Esc>");
+    assert_int_equal(app->pane, TUI_PANE_MAIN);
+    press(app, "<Enter>"); /* to the graph, at this cut */
+    assert_int_equal(app->view, TUI_VIEW_GRAPH);
+    assert_int_equal(tui_row_at(app, app->list.cursor)->cut, 1);
+    sc_str_free(&line);
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
+static void state_at(struct tui_app *app, int stage, char *out, size_t size)
+{
+    struct sc_str text = {0};
+    assert_true(tui_timeline_view.text(app, stage, &text));
+    snprintf(out, size, "%s", strchr(sc_str_text(&text), ':') + 2);
+    sc_str_free(&text);
+}
+
+/* Steps go from event to event to the end, and back to the beginning. */
+static void test_timeline_keys(void **state)
+{
+    static const struct screen gpt = {"timeline", "gpt-125m", "p3.16xlarge", 80, 24, false, "", "2"};
+    struct tui_term *term;
+    struct tui_app *app = start(&gpt, &term);
+    char text[64];
+    (void)state;
+    press(app, "4");
+    state_at(app, 0, text, sizeof text);
+    assert_string_equal(text, "forward 0");
+    state_at(app, 1, text, sizeof text);
+    assert_string_equal(text, "waits for stage 0");
+    press(app, "l");
+    state_at(app, 0, text, sizeof text);
+    assert_string_equal(text, "send forward 0");
+    press(app, "l");
+    state_at(app, 1, text, sizeof text);
+    assert_string_equal(text, "forward 0");
+    press(app, "hh");
+    state_at(app, 0, text, sizeof text);
+    assert_string_equal(text, "forward 0");
+    press(app, "h"); /* nothing is before */
+    assert_true(strstr(app->message, "beginning"));
+    press(app, "G");
+    state_at(app, 0, text, sizeof text);
+    assert_string_equal(text, "has ended");
+    int steps = 0;
+    for (; !strstr(app->message, "beginning") && steps < 10000; steps++)
+        tui_app_key(app, 'h');
+    assert_in_range(steps, 4 * 64, 10000);
+    press(app, "+++--0<PgDn><PgUp>gg");
+    state_at(app, 0, text, sizeof text);
+    assert_string_equal(text, "forward 0");
+    press(app, "ss");
+    assert_true(strstr(tui_timeline_words(app), "interleaved"));
+    press(app, ":simulate gpipe<Enter>");
+    assert_true(strstr(tui_timeline_words(app), "gpipe"));
+    press(app, ":simulate backwards<Enter>");
+    assert_true(strstr(app->message, "expected"));
+    press(app, ":simulate interleaved 3<Enter>ll");
+    assert_true(strstr(tui_timeline_words(app), "interleaved"));
+    tui_app_free(app);
+    tui_term_free(term);
+}
+
 /* Every command runs in every view without a crash, by its name. */
 static void test_every_command(void **state)
 {
@@ -216,6 +352,7 @@ static void test_every_command(void **state)
             if (strcmp(command->name, "save-quit") == 0) /* would write into the current folder */
                 continue;
             app->view = (enum tui_view_id)view;
+            app->pane = i % 2 ? TUI_PANE_BESIDE : TUI_PANE_MAIN;
             tui_run(app, command->name);
             tui_app_settle(app);
             tui_app_draw(app);
@@ -228,12 +365,18 @@ static void test_every_command(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[SC_LEN(screens) + 3];
+    const struct CMUnitTest others[] = {
+        {"every size", test_every_size, NULL, NULL, NULL},
+        {"random keys", test_random_keys, NULL, NULL, NULL},
+        {"every command", test_every_command, NULL, NULL, NULL},
+        {"cut keys", test_cut_keys, NULL, NULL, NULL},
+        {"positions", test_positions, NULL, NULL, NULL},
+        {"timeline keys", test_timeline_keys, NULL, NULL, NULL},
+    };
+    struct CMUnitTest tests[SC_LEN(screens) + SC_LEN(others)];
     setlocale(LC_CTYPE, "C.UTF-8");
     for (size_t i = 0; i < SC_LEN(screens); i++)
         tests[i] = (struct CMUnitTest){screens[i].name, test_screen, NULL, NULL, (void *)(uintptr_t)&screens[i]};
-    tests[SC_LEN(screens)] = (struct CMUnitTest){"every size", test_every_size, NULL, NULL, NULL};
-    tests[SC_LEN(screens) + 1] = (struct CMUnitTest){"random keys", test_random_keys, NULL, NULL, NULL};
-    tests[SC_LEN(screens) + 2] = (struct CMUnitTest){"every command", test_every_command, NULL, NULL, NULL};
+    memcpy(tests + SC_LEN(screens), others, sizeof others);
     return _cmocka_run_group_tests("screens", tests, SC_LEN(tests), NULL, NULL);
 }

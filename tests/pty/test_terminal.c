@@ -332,6 +332,37 @@ static void m_asks_for_the_mouse_and_gives_it_back(void **state)
     screen_close(&s);
 }
 
+/* Stages from nothing: cut, look, move, step through the timeline, resize under it, leave. */
+static void stages_are_cut_and_watched(void **state)
+{
+    static const char *const gpt[] = {"gpt-125m", "--cluster", "p3.16xlarge", NULL};
+    struct screen s;
+    (void)state;
+    screen_open(&s, 80, 24, gpt, NULL);
+    MUST(&s, screen_wait(&s, "optimal", 20));
+    screen_type(&s, "jjjc");
+    MUST(&s, screen_wait(&s, "cut at layer.6 (pinned)", 20) && screen_has(&s, "stages"));
+    screen_type(&s, "3");
+    MUST(&s, screen_wait(&s, "where else stage", 20) && screen_has(&s, "in flight"));
+    screen_type(&s, ">");
+    MUST(&s, screen_wait(&s, "layer.7", 20));
+    screen_type(&s, "4");
+    MUST(&s, screen_wait(&s, "bubble", 20) && screen_wait(&s, "forward 0", 20));
+    screen_type(&s, "l");
+    MUST(&s, screen_wait(&s, "send forward 0", 5));
+    screen_resize(&s, 1, 1);
+    screen_resize(&s, 40, 10);
+    MUST(&s, screen_wait(&s, "F0", 5));
+    screen_resize(&s, 200, 50);
+    MUST(&s, screen_wait(&s, "in flight", 5));
+    screen_type(&s, "qq");
+    MUST(&s, screen_wait(&s, "save", 5));
+    screen_type(&s, "n");
+    assert_int_equal(screen_end(&s, 10), 0);
+    MUST(&s, screen_restored(&s));
+    screen_close(&s);
+}
+
 static void without_a_model_samples_are_offered(void **state)
 {
     static const char *const none[] = {NULL};
@@ -378,6 +409,7 @@ int main(void)
         cmocka_unit_test(without_utf8_only_ascii_is_written),
         cmocka_unit_test(y_copies_to_the_clipboard),
         cmocka_unit_test(m_asks_for_the_mouse_and_gives_it_back),
+        cmocka_unit_test(stages_are_cut_and_watched),
         cmocka_unit_test(without_a_model_samples_are_offered),
         cmocka_unit_test(a_bad_model_never_takes_the_screen),
     };

@@ -248,7 +248,7 @@ void tui_timeline_schedule(struct tui_app *app, const char *arguments)
 {
     const struct sc_plan *plan = tui_staged_plan(app);
     char name[24];
-    int64_t chunks = 2;
+    int64_t chunks = plan && plan->chunks > 1 ? plan->chunks : 2;
     enum sc_schedule schedule;
     size_t length = strcspn(arguments, " ");
     const char *rest = arguments + length + strspn(arguments + length, " ");

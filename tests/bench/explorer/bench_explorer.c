@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The program as a person feels it, on a pseudo-terminal: time to the first paint, time from a key to what it paints
- * while a solve runs, and peak memory. Prints a line each, with the aim; fails when one is missed.
- *   bench_explorer [MODEL [OPTIONS…]]
+ * while a solve runs, and in stages and the timeline when it has ended, and peak memory. Prints a line each, with the
+ * aim; fails when one is missed. bench_explorer [MODEL [OPTIONS…]]
  */
 #include <errno.h>
 #include <poll.h>
@@ -80,14 +80,13 @@ static double first_paint(const struct run *run)
     exit(1);
 }
 
-/* Each key asks for a solve or moves the cursor, so that the solver has work all the time, and has something to paint:
- * else the clock of a solve, ten times a second, would be taken for its answer. */
-static int press_keys(const struct run *run, double *seconds)
+/* Each key moves the cursor and has something to paint: else the clock of a solve, ten times a second, would be taken
+ * for its answer. With `solve`, some ask for one, so that the solver has work all the time. */
+static int press_keys(const struct run *run, const char *keys, bool solve, double *seconds)
 {
-    static const char keys[] = "jjjjjkjkkjkkkk"; /* ends where it began */
     int count = 0;
     for (int i = 0, moves = 0; i < KEYS; i++) {
-        char key = i % 25 == 24 ? 'r' : keys[moves++ % (int)(sizeof keys - 1)];
+        char key = solve && i % 25 == 24 ? 'r' : keys[moves++ % (int)strlen(keys)];
         double begin = sc_now();
         if (write(run->master, &key, 1) < 0)
             break;
@@ -110,9 +109,29 @@ static bool report(const char *what, double value, double aim, const char *unit)
     return value <= aim;
 }
 
-int main(int argc, char **argv)
+/* Keys in a view, from the one that opens it; each list of keys ends where it began. */
+static bool bench_view(const struct run *run, const char *name, const char *open, const char *keys, bool solve)
 {
     double seconds[KEYS];
+    char what[64];
+    if (*open && write(run->master, open, strlen(open)) < 0)
+        return false;
+    if (!solve) /* the clock of a solve paints as long as there is one; then questions are answered */
+        read_paint(run, 2, 2);
+    int count = press_keys(run, keys, solve, seconds);
+    if (!count)
+        return false;
+    qsort(seconds, (size_t)count, sizeof *seconds, ascending);
+    snprintf(what, sizeof what, "%s: keys that painted", name);
+    printf("%-34s %8d of %d\n", what, count, KEYS);
+    snprintf(what, sizeof what, "%s: key to paint, median", name);
+    printf("%-34s %8.1f ms\n", what, 1e3 * seconds[count / 2]);
+    snprintf(what, sizeof what, "%s: key to paint, p99", name);
+    return report(what, 1e3 * seconds[count * 99 / 100], 16, "ms");
+}
+
+int main(int argc, char **argv)
+{
     struct rusage usage;
     double load;
     bool good = true;
@@ -121,13 +140,9 @@ int main(int argc, char **argv)
     struct run run = start(argc > 1 ? argv + 1 : (char **)(uintptr_t)usual);
     good &= report("first paint", 1e3 * first_paint(&run), 100, "ms");
     read_paint(&run, 0.1, 0.02);
-    int count = press_keys(&run, seconds);
-    if (!count)
-        return 1;
-    qsort(seconds, (size_t)count, sizeof *seconds, ascending);
-    printf("%-34s %8d of %d\n", "keys that painted", count, KEYS);
-    printf("%-34s %8.1f ms\n", "key to paint, median", 1e3 * seconds[count / 2]);
-    good &= report("key to paint, p99", 1e3 * seconds[count * 99 / 100], 16, "ms");
+    good &= bench_view(&run, "graph, solving", "", "jjjjjkjkkjkkkk", true);
+    good &= bench_view(&run, "stages", "3", "jkj\tjkjk\tkjjkk", false);
+    good &= bench_view(&run, "timeline", "4", "llll++ll--hhl0lh+l-hhhh", false);
     kill(run.child, SIGTERM);
     read_paint(&run, 1, 0.2);
     waitpid(run.child, NULL, 0);
