@@ -1314,9 +1314,12 @@ static enum sc_status copy_pins(struct search *s, struct sc_arena *arena, struct
             return status;
     }
     for (int i = 0; i < plan->stage_count; i++) /* strategies depend on the mesh: each stage knows its own */
-        for (int p = 0; p < count && p < plan->stages[i].plan->pin_count; p++)
-            if (plan->stages[i].plan->pins[p].ops > 0)
-                pins[p].state = plan->stages[i].plan->pins[p].state;
+        for (int p = 0; p < count && p < plan->stages[i].plan->pin_count; p++) {
+            const struct sc_pin_status *own = &plan->stages[i].plan->pins[p];
+            pins[p].ops = own->ops + (i > 0 ? pins[p].ops : 0);
+            if (own->ops > 0)
+                pins[p].state = own->state;
+        }
     for (int op = 0; plan->stage_count && op < plan->graph->op_count; op++) {
         const struct sc_plan *part = sc_plan_of_op(plan, op);
         pinned[op] = part->pinned && part->pinned[op];

@@ -177,10 +177,11 @@ enum sc_status sc_plan_write_json(const struct sc_plan *plan, struct sc_str *out
     sc_json_put_string(&w, "mode", sc_mode_name(plan->costs->options.mode));
     sc_json_put_int(&w, "microbatches", plan->costs->options.microbatches);
     sc_json_put_string(&w, "formulas", sc_formulas_name(plan->costs->mesh.formulas));
-    sc_json_put_string(&w, "status", sc_solve_status_name(plan->status));
+    bool given = plan->given && plan->choice; /* priced, not solved: nothing is proven */
+    sc_json_put_string(&w, "status", sc_solve_status_name(given ? SC_SOLVED_FEASIBLE : plan->status));
     sc_json_put_number(&w, "objective_s", plan->choice ? plan->objective_s : NAN);
-    sc_json_put_number(&w, "bound_s", plan->bound_s);
-    sc_json_put_number(&w, "gap", plan->choice ? plan->gap : NAN);
+    sc_json_put_number(&w, "bound_s", given ? NAN : plan->bound_s);
+    sc_json_put_number(&w, "gap", plan->choice && !given ? plan->gap : NAN);
     sc_json_put_number(&w, "solve_s", plan->solve_s);
     sc_json_put_number(&w, "iteration_s", plan->choice ? plan->iteration_s : NAN);
     sc_json_put_number(&w, "tflops_per_device", plan->flops_per_device / 1e12);

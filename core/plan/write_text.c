@@ -51,7 +51,9 @@ static void write_objective(struct sc_str *out, const struct sc_plan *plan)
     sc_format_seconds(plan->objective_s, time, sizeof time);
     sc_format_seconds(plan->solve_s, solve, sizeof solve);
     sc_str_addf(out, "objective  %s an iteration, ", time);
-    if (plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0) {
+    if (plan->given) {
+        sc_str_addf(out, "as its strategies were given");
+    } else if (plan->status == SC_SOLVED_OPTIMAL && plan->gap <= 0) {
         sc_str_addf(out, "optimal (proven in %s)", solve);
     } else {
         sc_format_seconds(plan->bound_s, bound, sizeof bound);
