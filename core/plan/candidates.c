@@ -57,10 +57,36 @@ static void own_cost(const struct sc_costs *costs, int node, struct sc_candidate
     candidate->memory_bytes = plan_memory_held(&memory);
 }
 
-enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
+/* The objective when one stage takes so many seconds an iteration more than it does. */
+static double objective_with(const struct sc_plan *plan, int stage, double more)
+{
+    double sum = 0, longest = 0, microbatches = plan->costs->options.microbatches, chunks = plan->chunks;
+    for (int i = 0; i < plan->stage_count; i++) {
+        double seconds = plan->stages[i].microbatch_s * microbatches + plan->stages[i].once_s + (i == stage ? more : 0);
+        sum += seconds / microbatches;
+        longest = fmax(longest, seconds / microbatches);
+    }
+    switch (plan->settings.objective) {
+    case SC_OBJECTIVE_SUM:
+        return sum;
+    case SC_OBJECTIVE_THROUGHPUT:
+        return longest;
+    default:
+        return (sum + (microbatches * chunks - 1) * longest) / chunks;
+    }
+}
+
+double sc_plan_stage_delta(const struct sc_plan *plan, int op, double delta)
+{
+    if (plan->stage_count <= 1 || !isfinite(delta) || delta == 0)
+        return delta;
+    return objective_with(plan, sc_plan_stage_of_op(plan, op), delta) - objective_with(plan, -1, 0);
+}
+
+enum sc_status sc_plan_candidates(const struct sc_plan *whole, int op, struct sc_candidate **out, int *count,
                                   struct sc_error *err)
 {
-    plan = sc_plan_of_op(plan, op);
+    const struct sc_plan *plan = sc_plan_of_op(whole, op);
     const struct sc_costs *costs = plan->costs;
     int node = costs->op_node[op], choices = costs->nodes[node].set->count;
     bool known =
@@ -75,7 +101,9 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
                            sizeof candidate->strategy);
         candidate->chosen = plan->choice && plan->choice[node] == c;
         candidate->pinned = candidate->chosen && plan->pinned[op];
-        candidate->delta_s = candidate->chosen ? 0 : known ? plan->delta[node][c] : -INFINITY;
+        candidate->delta_s = candidate->chosen ? 0
+                             : known           ? sc_plan_stage_delta(whole, op, plan->delta[node][c])
+                                               : -INFINITY;
         candidate->exact = candidate->chosen || (known && plan->delta_exact[node]);
         own_cost(costs, node, candidate);
     }
@@ -85,10 +113,11 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
     return SC_OK;
 }
 
-void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const double *delta, const bool *exact)
+void sc_plan_candidates_refine(const struct sc_plan *plan, int op, struct sc_candidate *candidates, int count,
+                               const double *delta, const bool *exact)
 {
     for (int i = 0; i < count; i++) {
-        candidates[i].delta_s = delta[candidates[i].choice];
+        candidates[i].delta_s = sc_plan_stage_delta(plan, op, delta[candidates[i].choice]);
         candidates[i].exact = exact[candidates[i].choice];
     }
     qsort(candidates, (size_t)count, sizeof *candidates, by_delta);

@@ -71,19 +71,19 @@ static void explain_json(struct sc_str *out, const struct sc_plan *plan, int op,
 enum sc_status sc_plan_explain(const struct sc_plan *plan, int op, bool json, struct sc_cancel *cancel,
                                struct sc_str *out, struct sc_error *err)
 {
-    plan = sc_plan_of_op(plan, op);
-    int node = plan->costs->op_node[op], count = 0, choices = plan->costs->nodes[node].set->count;
+    const struct sc_plan *part = sc_plan_of_op(plan, op);
+    int node = part->costs->op_node[op], count = 0, choices = part->costs->nodes[node].set->count;
     struct sc_candidate *candidates = NULL;
     struct sc_str why = {0};
     double *delta = sc_calloc((size_t)choices, sizeof *delta);
     bool *exact = sc_calloc((size_t)choices, sizeof *exact);
     enum sc_status status = delta && exact ? SC_OK : sc_fail(err, SC_NO_MEMORY, "no memory to explain an op");
     if (status == SC_OK)
-        status = sc_plan_exact_delta(plan, node, delta, exact, cancel, err);
+        status = sc_plan_exact_delta(part, node, delta, exact, cancel, err);
     if (status == SC_OK)
         status = sc_plan_candidates(plan, op, &candidates, &count, err);
     if (status == SC_OK) {
-        sc_plan_candidates_refine(candidates, count, delta, exact);
+        sc_plan_candidates_refine(plan, op, candidates, count, delta, exact);
         int other = -1;
         for (int i = 0; i < count && other < 0; i++)
             if (!candidates[i].chosen && isfinite(candidates[i].delta_s))

@@ -224,7 +224,11 @@ struct sc_candidate {
     double delta_s;   /* of the whole objective; +inf: impossible; -inf: not known */
     double compute_s, collective_s, term_s, memory_bytes; /* of the op itself, an iteration */
 };
-/* All candidates, best Δ first; with several stages Δ is of the op's stage alone: its seconds of all microbatches. Caller frees with sc_free. */
+/* What the objective changes by when the op's stage takes `delta` seconds an iteration more and the other stages stay as
+ * they are; with one stage, `delta` itself. */
+double sc_plan_stage_delta(const struct sc_plan *plan, int op, double delta);
+/* All candidates, best Δ first. With several stages cuts and meshes stay as they are in Δ, and the op's stage is best
+ * again: sc_planner_what_if tells what moving the cuts would save. Caller frees with sc_free. */
 enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_candidate **out, int *count,
                                   struct sc_error *err);
 /* Make the Δ of one node exact, by solving with each choice forced where it is only a bound; a pin of the node itself
@@ -232,7 +236,8 @@ enum sc_status sc_plan_candidates(const struct sc_plan *plan, int op, struct sc_
 enum sc_status sc_plan_exact_delta(const struct sc_plan *plan, int node, double *delta, bool *exact,
                                    struct sc_cancel *cancel, struct sc_error *err);
 /* Put refined Δ (by choice, from sc_plan_exact_delta) into candidates and sort them again. */
-void sc_plan_candidates_refine(struct sc_candidate *candidates, int count, const double *delta, const bool *exact);
+void sc_plan_candidates_refine(const struct sc_plan *plan, int op, struct sc_candidate *candidates, int count,
+                               const double *delta, const bool *exact);
 /* Why the op is sharded as it is, against its best alternative (or `choice` when >= 0): what it pays and saves, and
  * where. Sentences, one a line. Solves the alternative: tens of milliseconds, so not on the interface thread; when it is
  * cancelled, the text says so. */

@@ -229,19 +229,36 @@ static void write_side(struct sc_str *out, const struct sc_graph *graph, const t
     }
 }
 
-static void write_alternative(struct sc_str *out, const struct sc_plan *plan, int op, int choice,
-                              const struct sc_solution *other, tallies *change)
+/* With several stages: what the iteration changes by when the other stages stay, then what the op's own does. */
+static void write_difference(struct sc_str *out, const struct sc_plan *whole, int op, const char *strategy,
+                             double delta)
 {
-    const struct sc_costs *costs = plan->costs;
-    char strategy[64], seconds[32];
-    double delta = other->cost - plan->objective_s;
-    sc_strategy_format(plan->graph, op, &costs->nodes[costs->op_node[op]].set->at[choice], strategy, sizeof strategy);
-    sc_format_seconds(fabs(delta), seconds, sizeof seconds);
+    char seconds[32], own[32];
+    double all = sc_plan_stage_delta(whole, op, delta);
+    const char *words = delta > 0 ? "longer" : "shorter";
+    sc_format_seconds(fabs(all), seconds, sizeof seconds);
+    sc_format_seconds(fabs(delta), own, sizeof own);
     if (delta == 0)
         sc_str_addf(out, "Forcing %s would cost the same.", strategy);
+    else if (whole->stage_count <= 1)
+        sc_str_addf(out, "Forcing %s would make an iteration %s %s (%+.3g %%).", strategy, seconds, words,
+                    100 * all / whole->objective_s);
     else
-        sc_str_addf(out, "Forcing %s would make an iteration %s %s (%+.3g %%).", strategy, seconds,
-                    delta > 0 ? "longer" : "shorter", 100 * delta / plan->objective_s);
+        sc_str_addf(out,
+                    "Forcing %s, with the stages as they are, would make an iteration %s %s (%+.3g %%): stage %d is "
+                    "at work %s %s.",
+                    strategy, seconds, words, 100 * all / whole->objective_s, sc_plan_stage_of_op(whole, op), own,
+                    words);
+}
+
+static void write_alternative(struct sc_str *out, const struct sc_plan *whole, int op, int choice,
+                              const struct sc_solution *other, tallies *change)
+{
+    const struct sc_plan *plan = sc_plan_of_op(whole, op);
+    const struct sc_costs *costs = plan->costs;
+    char strategy[64];
+    sc_strategy_format(plan->graph, op, &costs->nodes[costs->op_node[op]].set->at[choice], strategy, sizeof strategy);
+    write_difference(out, whole, op, strategy, other->cost - plan->objective_s);
     sc_str_add(out, other->status == SC_SOLVED_OPTIMAL ? "\n" : " (not proven)\n");
     drop_dust(change);
     qsort(change->data, change->count, sizeof *change->data, by_size);
@@ -285,12 +302,12 @@ static bool tally_own(tallies *paid, const struct sc_plan *plan, int op)
     return ok;
 }
 
-enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel, struct sc_str *out,
-                           struct sc_error *err)
+enum sc_status sc_plan_why(const struct sc_plan *whole, int op, int choice, struct sc_cancel *cancel,
+                           struct sc_str *out, struct sc_error *err)
 {
-    if (!plan->choice)
+    if (!whole->choice)
         return sc_fail(err, SC_NOT_FOUND, "there is no plan to explain");
-    plan = sc_plan_of_op(plan, op);
+    const struct sc_plan *plan = sc_plan_of_op(whole, op);
     int node = plan->costs->op_node[op];
     tallies paid = {0}, change = {0};
     struct sc_solution *other = NULL;
@@ -306,7 +323,7 @@ enum sc_status sc_plan_why(const struct sc_plan *plan, int op, int choice, struc
         settle_ties(plan, node, other->choices);
         ok = tally_change(&change, plan->costs, plan->choice, other->choices);
         if (ok)
-            write_alternative(out, plan, op, choice, other, &change);
+            write_alternative(out, whole, op, choice, other, &change);
     } else if (ok && other && other->status == SC_SOLVED_INFEASIBLE) {
         sc_str_add(out, "No plan exists with that strategy under the other constraints.\n");
     } else if (ok && status == SC_OK && (other || sc_cancelled(cancel))) {

@@ -29,17 +29,16 @@ static enum sc_status make_plan(void *engine, const struct sc_plan_request *requ
     return sc_planner_make(engine, request, out, err);
 }
 
-static enum sc_status make_why(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+static enum sc_status make_why(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
                                struct sc_result *out, struct sc_error *err)
 {
     struct sc_str why = {0};
-    if (node < 0 || node >= plan->costs->node_count || choice >= plan->costs->nodes[node].set->count)
-        return sc_fail(err, SC_USAGE, "node %d, choice %d of a plan with %d nodes", node, choice,
-                       plan->costs->node_count);
-    int op = plan->costs->nodes[node].op;
+    const struct sc_costs *costs = op >= 0 && op < plan->graph->op_count ? sc_plan_of_op(plan, op)->costs : NULL;
+    if (!costs || choice >= costs->nodes[costs->op_node[op]].set->count)
+        return sc_fail(err, SC_USAGE, "op %d, choice %d of a plan with %d ops", op, choice, plan->graph->op_count);
     struct sc_cancel part;
     sc_cancel_part(&part, cancel, ANSWER_WORK);
-    enum sc_status status = op >= 0 ? sc_plan_why(plan, op, choice, &part, &why, err) : SC_OK;
+    enum sc_status status = sc_plan_why(plan, op, choice, &part, &why, err);
     if (status == SC_OK && why.failed)
         status = sc_fail(err, SC_NO_MEMORY, "no memory for an explanation");
     out->why = why.data;

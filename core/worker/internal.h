@@ -17,7 +17,7 @@ struct worker_engine {
     enum sc_status (*delta)(const struct sc_plan *plan, int node, struct sc_cancel *cancel, struct sc_result *out,
                             struct sc_error *err);
     /* Fills why of *out, against the best alternative when `choice` is -1. */
-    enum sc_status (*why)(const struct sc_plan *plan, int node, int choice, struct sc_cancel *cancel,
+    enum sc_status (*why)(const struct sc_plan *plan, int op, int choice, struct sc_cancel *cancel,
                           struct sc_result *out, struct sc_error *err);
     /* One line; fills *delta and *exact, and *why when `reasons`. */
     enum sc_status (*what_if)(void *engine, const struct sc_plan *plan, const char *line, bool reasons,

@@ -443,10 +443,10 @@ enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_
     return ask(worker, (struct job){.kind = JOB_DELTA, .node = node, .choice = -1}, plan, err);
 }
 
-enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
+enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int op, int choice,
                                     struct sc_error *err)
 {
-    return ask(worker, (struct job){.kind = JOB_WHY, .node = node, .choice = choice}, plan, err);
+    return ask(worker, (struct job){.kind = JOB_WHY, .node = op, .choice = choice}, plan, err);
 }
 
 enum sc_status sc_worker_submit_what_if(struct sc_worker *worker, const struct sc_plan *plan, const char *lines,

@@ -26,9 +26,9 @@ enum sc_status sc_worker_submit(struct sc_worker *worker, const struct sc_settin
  * a bound. */
 enum sc_status sc_worker_submit_delta(struct sc_worker *worker, const struct sc_plan *plan, int node,
                                       struct sc_error *err);
-/* Ask why the node's op does not run as `choice` (-1: as its best alternative): sc_plan_why against it. Like
- * sc_worker_submit_delta; of the two, too, only what was asked last is answered. */
-enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int node, int choice,
+/* Ask why an op (the result's `node`) does not run as `choice` (-1: as its best alternative): sc_plan_why against it.
+ * Like sc_worker_submit_delta; of the two, too, only what was asked last is answered. */
+enum sc_status sc_worker_submit_why(struct sc_worker *worker, const struct sc_plan *plan, int op, int choice,
                                     struct sc_error *err);
 /* Ask what each of `lines` (commands of a session, one a line) would cost were it run on the plan's settings:
  * sc_planner_what_if of each, in order. Results follow one another while answers come in, the last one without `more`;
@@ -62,10 +62,10 @@ struct sc_result {
     uint64_t revision;
     bool more; /* PLAN: it is being improved or proven; WHAT_IF: not all answers yet; another result follows */
     struct sc_plan *plan; /* PLAN: a reference that is the caller's; else the plan it belongs to, likewise */
-    int node;             /* DELTA, WHY; WHAT_IF: the tag; TIMELINE: the schedule */
+    int node;             /* DELTA; WHY: the op; WHAT_IF: the tag; TIMELINE: the schedule */
     int choice;           /* WHY; TIMELINE: chunks */
     int count;            /* DELTA; WHAT_IF: lines */
-    char *why;            /* WHY: sc_plan_why of the node's op against choice; WHAT_IF: reasons; TIMELINE: sentences */
+    char *why;            /* WHY: sc_plan_why of the op against choice; WHAT_IF: reasons; TIMELINE: sentences */
     double *delta;        /* DELTA, WHAT_IF: the caller frees with sc_free; NAN: not known (yet) */
     bool *exact;
     struct sc_timeline *timeline; /* TIMELINE: the caller's */

@@ -59,8 +59,9 @@ static void ask(struct tui_app *app, const struct sc_plan *plan)
     }
     if (question == TUI_ASK_NOTHING || (question == app->asked && choice == app->asked_choice))
         return;
-    enum sc_status status = question == TUI_ASK_DELTA ? sc_worker_submit_delta(app->worker, part, node, NULL)
-                                                      : sc_worker_submit_why(app->worker, part, node, choice, NULL);
+    enum sc_status status = question == TUI_ASK_DELTA
+                                ? sc_worker_submit_delta(app->worker, part, node, NULL)
+                                : sc_worker_submit_why(app->worker, plan, app->candidate_op, choice, NULL);
     app->asked = status == SC_OK ? question : TUI_ASK_NOTHING;
     app->asked_choice = choice;
 }
@@ -91,7 +92,8 @@ static void refine(struct tui_app *app, const struct sc_result *result)
 {
     const struct sc_candidate *c = selected(app);
     int choice = c ? c->choice : -1;
-    sc_plan_candidates_refine(app->candidates, app->candidate_count, result->delta, result->exact);
+    sc_plan_candidates_refine(app->plan, app->candidate_op, app->candidates, app->candidate_count, result->delta,
+                              result->exact);
     for (int i = 0; i < app->candidate_count; i++)
         if (app->candidates[i].choice == choice)
             app->candidate_list.cursor = i;
@@ -104,7 +106,8 @@ void tui_candidates_answer(struct tui_app *app, struct sc_result *result)
         return;
     const struct sc_plan *part = sc_plan_of_op(app->plan, app->candidate_op);
     bool ours = result->kind == SC_RESULT_ERROR || /* or one about an op, or a strategy, that was left meanwhile? */
-                (result->plan == part && result->node == part->costs->op_node[app->candidate_op] &&
+                (result->plan == (delta ? part : app->plan) &&
+                 result->node == (delta ? part->costs->op_node[app->candidate_op] : app->candidate_op) &&
                  delta == (app->asked == TUI_ASK_DELTA) && (delta || result->choice == app->asked_choice));
     if (!ours)
         return;
@@ -191,7 +194,7 @@ static void draw_row(struct tui_app *app, struct tui_grid *grid, struct tui_rect
     part.width = x < rect.width ? x : rect.width;
     tui_put(grid, rect, 0, y, c->pinned ? 'p' : c->chosen ? 0x2605 : ' ', role);
     tui_text(grid, part, MARK, y, role, c->strategy);
-    draw_delta(grid, rect, x, y, c, sc_plan_of_op(app->plan, app->candidate_op)->objective_s);
+    draw_delta(grid, rect, x, y, c, app->plan->objective_s);
     x += DELTA;
     for (int i = 0; i < columns.costs; i++, x += COST) {
         char text[32] = "\xc2\xb7";

@@ -90,7 +90,7 @@ static void test_deltas_are_what_pins_cost(void **state)
         double *delta = sc_calloc((size_t)count, sizeof *delta);
         bool *exact = sc_calloc((size_t)count, sizeof *exact);
         assert_int_equal(sc_plan_exact_delta(plan, node, delta, exact, NULL, NULL), SC_OK);
-        sc_plan_candidates_refine(candidates, count, delta, exact);
+        sc_plan_candidates_refine(plan, op, candidates, count, delta, exact);
         for (int i = 0; i < count; i++) {
             char pin[160];
             struct sc_settings pinned;

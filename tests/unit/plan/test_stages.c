@@ -211,6 +211,58 @@ static void pins_choose_the_mesh(void **state)
     sc_settings_free(&s);
 }
 
+/* The difference of a candidate is that of the plan with the same stages in which it is pinned. */
+static void differences_keep_the_stages(void **state)
+{
+    (void)state;
+    static const char *const objectives[] = {"pipeline", "sum", "throughput"};
+    for (size_t i = 0; i < SC_LEN(objectives); i++) {
+        struct sc_settings s;
+        char text[128];
+        int checked = 0;
+        start(&s);
+        set(&s, "stages", "2");
+        set(&s, "stage-mesh", "0=1x8:2x4");
+        set(&s, "stage-mesh", "1=1x8:2x4");
+        set(&s, "cut", "layer.2");
+        set(&s, "objective", objectives[i]);
+        struct sc_plan *plan = must(&s);
+        static const char *const names[] = {"layer.0.mlp.fc1", "layer.4.attn.out"};
+        for (size_t k = 0; k < SC_LEN(names); k++) {
+            int op = sc_graph_find_op(plan->graph, names[k]), count;
+            const struct sc_plan *part = sc_plan_of_op(plan, op);
+            int node = part->costs->op_node[op], choices = part->costs->nodes[node].set->count;
+            double *delta = sc_calloc((size_t)choices, sizeof *delta);
+            bool *exact = sc_calloc((size_t)choices, sizeof *exact);
+            struct sc_candidate *candidates;
+            assert_int_equal(sc_plan_exact_delta(part, node, delta, exact, NULL, NULL), SC_OK);
+            assert_int_equal(sc_plan_candidates(plan, op, &candidates, &count, NULL), SC_OK);
+            sc_plan_candidates_refine(plan, op, candidates, count, delta, exact);
+            for (int c = 0; c < count; c += 3) {
+                struct sc_settings pinned;
+                if (!candidates[c].exact || !isfinite(candidates[c].delta_s))
+                    continue;
+                assert_true(sc_settings_copy(&pinned, &s));
+                snprintf(text, sizeof text, "%s=%s", names[k], candidates[c].strategy);
+                set(&pinned, "pin", text);
+                struct sc_plan *other = must(&pinned);
+                double found = other->objective_s - plan->objective_s;
+                if (fabs(found - candidates[c].delta_s) > 1e-9 * plan->objective_s)
+                    fail_msg("%s: %.12g s, pinned %.12g s", text, candidates[c].delta_s, found);
+                checked++;
+                sc_plan_free(other);
+                sc_settings_free(&pinned);
+            }
+            sc_free(candidates);
+            sc_free(delta);
+            sc_free(exact);
+        }
+        assert_true(checked > 4);
+        sc_plan_free(plan);
+        sc_settings_free(&s);
+    }
+}
+
 /* The formula of a plan's own schedule gives the plan's iteration, and its simulation holds what the plan says. */
 static void schedules_agree(void **state)
 {
@@ -311,7 +363,8 @@ int main(void)
         cmocka_unit_test(constraints_are_obeyed),    cmocka_unit_test(wrong_constraints_are_explained),
         cmocka_unit_test(what_cannot_be_is_named),   cmocka_unit_test(pins_reach_all_stages),
         cmocka_unit_test(a_file_prices_to_the_same), cmocka_unit_test(conflicts_are_smallest),
-        cmocka_unit_test(schedules_agree),           cmocka_unit_test(pins_choose_the_mesh),
+        cmocka_unit_test(schedules_agree),           cmocka_unit_test(differences_keep_the_stages),
+        cmocka_unit_test(pins_choose_the_mesh),
     };
     loader = sc_import_loader();
     return cmocka_run_group_tests(tests, NULL, NULL);

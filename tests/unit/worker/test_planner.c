@@ -102,7 +102,7 @@ static void plans_and_differences_arrive(void **state)
     sc_result_free(&result);
     char strategy[64];
     sc_strategy_format(plan->graph, op, &plan->costs->nodes[node].set->at[other], strategy, sizeof strategy);
-    assert_int_equal(sc_worker_submit_why(worker, plan, node, other, NULL), SC_OK);
+    assert_int_equal(sc_worker_submit_why(worker, plan, op, other, NULL), SC_OK);
     result = wait_result(worker);
     assert_int_equal(result.kind, SC_RESULT_WHY);
     assert_non_null(strstr(result.why, strategy));
@@ -113,7 +113,7 @@ static void plans_and_differences_arrive(void **state)
         result = wait_result(worker);
         assert_int_equal(result.error.status, SC_USAGE);
         sc_result_free(&result);
-        assert_int_equal(sc_worker_submit_why(worker, plan, node, i ? bad[i] : -2, NULL), SC_OK);
+        assert_int_equal(sc_worker_submit_why(worker, plan, op, i ? bad[i] : -2, NULL), SC_OK);
         result = wait_result(worker);
         if (i)
             assert_int_equal(result.error.status, SC_USAGE);
